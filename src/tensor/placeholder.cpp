@@ -1,0 +1,1 @@
+namespace transformers { void unused_placeholder() {} }
