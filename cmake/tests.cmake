@@ -15,3 +15,9 @@ foreach(layer base kernels tensor ops io tokenizers nn quantizers models process
     add_test(NAME ${layer} COMMAND ${layer}_test)
   endif()
 endforeach()
+
+file(GLOB CONFORMANCE_SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/conformance/*.cpp)
+add_executable(conformance ${CONFORMANCE_SOURCES})
+target_include_directories(conformance PRIVATE ${CMAKE_SOURCE_DIR}/src)
+target_compile_definitions(conformance PRIVATE TRANSFORMERS_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+target_link_libraries(conformance PRIVATE transformers OpenMP::OpenMP_CXX)
