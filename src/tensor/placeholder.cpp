@@ -1,1 +1,0 @@
-namespace transformers { void unused_placeholder() {} }
