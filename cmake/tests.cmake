@@ -4,7 +4,7 @@ foreach(layer base kernels tensor ops io tokenizers nn quantizers models process
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${layer}/*_test.cpp)
   if(sources)
     add_executable(${layer}_test ${sources})
-    target_include_directories(${layer}_test PRIVATE ${CMAKE_SOURCE_DIR}/src)
+    target_include_directories(${layer}_test PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/tests)
     if(layer STREQUAL "tokenizers" OR layer STREQUAL "base")
       target_link_libraries(${layer}_test PRIVATE transformers_tokenizers)
     else()
