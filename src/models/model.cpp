@@ -1,0 +1,120 @@
+// The base class: parameters, saving, resizing, and the default generation hooks.
+#include "transformers/model.h"
+
+#include "base/file.h"
+#include "io/state_dict.h"
+#include "nn/text.h"
+#include "nn/weight.h"
+#include "ops/random.h"
+
+namespace transformers {
+
+int64_t Model::num_parameters(bool only_trainable, bool exclude_embeddings) const {
+  int64_t n = 0;
+  for (const Parameter& p : parameters()) {
+    if (p.buffer || (only_trainable && !p.tensor.requires_grad())) continue;
+    if (exclude_embeddings && input_embeddings() && p.name == input_embeddings()->name()) continue;
+    n += p.shape.numel();
+  }
+  return n;
+}
+int64_t Model::get_memory_footprint() const {
+  int64_t bytes = 0;
+  for (const Parameter& p : parameters()) bytes += p.stored_bytes;
+  return bytes;
+}
+void Model::set_requires_grad(bool value) {
+  for (Parameter& p : mutable_parameters()) {
+    if (p.buffer) continue;
+    if (!p.tensor.defined()) {
+      if (value) continue;  // quantized: frozen
+    } else {
+      p.tensor.set_requires_grad(value);
+    }
+  }
+}
+void Model::zero_grad() {
+  for (Parameter& p : mutable_parameters())
+    if (p.tensor.defined()) p.tensor.set_grad({});
+}
+
+static int64_t parse_size(const std::string& text) {
+  char* end = nullptr;
+  const double v = std::strtod(text.c_str(), &end);
+  const std::string unit = end;
+  static const std::pair<const char*, double> units[] = {{"", 1}, {"B", 1}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {"KiB", 1024.}, {"MiB", 1048576.}, {"GiB", 1073741824.}};
+  for (const auto& [name, factor] : units)
+    if (unit == name && v > 0) return static_cast<int64_t>(v * factor);
+  throw ValueError({"max_shard_size: expected a size such as \"5GB\" or \"200MB\", got \"", text, "\""});
+}
+
+void Model::save_pretrained(const std::string& folder, const std::string& max_shard_size) const {
+  const int64_t shard = parse_size(max_shard_size);
+  make_directories(folder);
+  std::vector<std::pair<std::string, Tensor>> tensors;
+  for (const Parameter& p : parameters()) {
+    if (!p.tensor.defined()) throw UnsupportedError({"save_pretrained: ", p.name, " is kept in quantized blocks; load with dtype float32 and dequantized weights to save safetensors"});
+    tensors.emplace_back(p.name, p.tensor.detach());
+  }
+  save_checkpoint(folder, tensors, shard);
+  Json config = config_;
+  config.set("architectures", Json(Json::Array{Json(class_name_)}));
+  config.set("dtype", name_of(dtype_));
+  config.erase("torch_dtype");
+  config.save(join_path(folder, "config.json"));
+  if (generation_config_.is_object()) generation_config_.save(join_path(folder, "generation_config.json"));
+}
+
+void Model::resize_token_embeddings(int64_t size) {
+  if (!input_embeddings()) throw UnsupportedError({class_name_, ": has no token embeddings to resize"});
+  if (size < 1) throw ValueError({"resize_token_embeddings: size must be positive, got ", size});
+  NoGrad no_grad;
+  const int64_t before = input_embeddings()->weight()->out();
+  const auto resize = [&](Tensor& t) {
+    if (!t.defined() || t.rank() < 1 || t.dim(0) != before) return;
+    Tensor bigger = t.rank() == 1 ? Tensor::zeros({size}, t.dtype()) : (randn(t.shape().with(0, size)) * config_.get("initializer_range", 0.02)).to(t.dtype());
+    const int64_t keep = std::min(size, before);
+    bigger.narrow(0, 0, keep).copy_(t.narrow(0, 0, keep));
+    for (Parameter& p : mutable_parameters())
+      if (p.tensor.defined() && p.tensor.impl() == t.impl()) p.tensor = bigger, p.shape = bigger.shape(), p.stored_bytes = bigger.nbytes();
+    t = bigger;
+  };
+  const WeightPtr in = input_embeddings()->weight();
+  if (in->blocks) throw UnsupportedError("resize_token_embeddings: the embedding is kept in quantized blocks");
+  resize(in->dense);
+  if (const Linear* out = output_embeddings()) {
+    if (out->weight() != in && out->weight()->dense.defined()) resize(out->weight()->dense);
+    if (out->bias().defined()) resize(const_cast<Tensor&>(out->bias()));
+  }
+  config_.set("vocab_size", size);
+}
+
+Outputs Model::encode(const Inputs&) const { throw UnsupportedError({class_name_, ": has no encoder"}); }
+std::shared_ptr<Cache> Model::make_cache() const { return std::make_shared<Cache>(); }
+
+Inputs Model::prepare_inputs_for_generation(const Tensor& ids, const Inputs& base, int64_t past) const {
+  Inputs in;
+  in.cache = base.cache;
+  in.output_hidden_states = base.output_hidden_states;
+  in.output_attentions = base.output_attentions;
+  const int64_t T = ids.dim(1);
+  const Tensor& mask = base.tensor("attention_mask");
+  if (is_encoder_decoder()) {
+    in.set("decoder_input_ids", ids);
+    if (const Value* e = base.find("encoder_outputs")) in.set("encoder_outputs", *e);
+    if (mask.defined()) in.set("attention_mask", mask);
+    return in;
+  }
+  const Tensor& embeds = base.tensor("inputs_embeds");
+  if (embeds.defined() && past == 0) in.set("inputs_embeds", embeds);
+  else in.set("input_ids", ids);
+  if (mask.defined()) {
+    in.set("attention_mask", mask);
+    const Tensor seen = ne(mask, 0).to(DType::i64);  // position = number of seen tokens before it; padding gets 1
+    const Tensor position = where(eq(mask, 0), Tensor::scalar(1, DType::i64), cumsum(seen, -1) - Tensor::scalar(1, DType::i64));
+    in.set("position_ids", position.slice(1, mask.dim(1) - T, mask.dim(1)));
+  }
+  return in;
+}
+
+}  // namespace transformers
