@@ -7,6 +7,6 @@ void StateDict::add(const std::string& name, StoredTensor t) {
   if (!tensors.emplace(name, std::move(t)).second) throw CheckpointError({"checkpoint: tensor \"", name, "\" appears twice"});
   order.push_back(name);
 }
-void StateDict::add(const std::string& name, const Tensor& t) { add(name, StoredTensor{t.shape(), t, {}, {}}); }
+void StateDict::add(const std::string& name, const Tensor& t) { add(name, StoredTensor{t.shape(), t, {}, {}, false}); }
 
 }  // namespace transformers

@@ -16,9 +16,10 @@ struct Bytes;  // io/bytes.h
 /// One tensor as stored: dense in `tensor` (a view of the mapped file where the format allows), or GGUF blocks.
 struct StoredTensor {
   Shape shape;                                ///< Row-major, PyTorch order.
-  Tensor tensor;                              ///< Dense value; undefined when `blocks` is set.
+  Tensor tensor;                              ///< Dense value, maybe a strided view; undefined when `blocks` is set.
   std::optional<BlockType> block_type;        ///< Set for GGUF quantized blocks:
   Tensor blocks;                              ///< u8 [rows, bytes of a row]
+  bool transposed = false;                    ///< The blocks hold the transpose of `shape` (GPT-2's Conv1D matrices).
 };
 
 /// A checkpoint: names in file order and their tensors, and metadata. Reading a tensor is cheap; nothing is copied.
@@ -44,9 +45,10 @@ StateDict load_safetensors(const Bytes& bytes);
 StateDict load_torch(const Bytes& bytes);
 StateDict load_gguf(const Bytes& bytes);
 StateDict load_flax_msgpack(const Bytes& bytes);
+StateDict load_tf_h5(const Bytes& bytes);
 
 /// The weights of a model folder in the reference's order of preference: model.safetensors, its index, pytorch_model.bin,
-/// its index, then TF and Flax. A file path is taken as that file. Shard names that leave the folder are refused.
+/// its index, then TF and Flax, those brought to PyTorch's names and layouts. A file path is taken as that file. Shard names that leave the folder are refused.
 /// Throws IoError listing what was looked for.
 StateDict load_checkpoint(const std::string& folder, const std::string& variant = "");
 
