@@ -83,6 +83,7 @@ void touch(const StateDict& s) {
 void load_as(const std::string& kind, const std::string& path) {
   if (kind == "safetensors") touch(load_safetensors(path));
   else if (kind == "torch_checkpoint") touch(load_torch(path));
+  else if (kind == "gguf") touch(load_gguf(path));
   else throw Error({"load_as ", kind, " is not built yet"});
 }
 
@@ -98,7 +99,8 @@ void run_checkpoints(Runner& runner, const std::string& dir) {
     if (c.contains("folder"))
       runner.run(c["id"].as_string(), [&] { return check_weights(join_path(dir, c["folder"].as_string()), c, models.at(c["model"].as_string())); });
 
-  for (const Json& c : Json::load(join_path(dir, "broken/index.json")).as_array()) {
+  const Json broken = Json::load(join_path(dir, "broken/index.json"));
+  for (const Json& c : broken.as_array()) {
     const std::string kind = c["load_as"].as_string(), must = c["must"].as_string();
     runner.begin("broken " + kind);
     runner.run(c["file"].as_string(), [&]() -> std::string {
