@@ -11,11 +11,36 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <map>
+#include <mutex>
 
 #include "transformers/error.h"
 
 namespace transformers {
 namespace fs = std::filesystem;
+
+namespace {
+// Live maps by address: dropping pages is only safe where a file stands behind them.
+struct Maps {
+  std::mutex mutex;
+  std::map<uintptr_t, uintptr_t> ranges;  // begin -> end
+};
+Maps& maps() {
+  static Maps* m = new Maps;  // never destroyed: maps may outlive static destructors
+  return *m;
+}
+}  // namespace
+
+void release_mapped_pages(const void* data, size_t bytes) {
+  const uintptr_t page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE)), at = reinterpret_cast<uintptr_t>(data);
+  const uintptr_t begin = (at + page - 1) / page * page, end = (at + bytes) / page * page;
+  if (begin >= end) return;
+  const std::lock_guard<std::mutex> lock(maps().mutex);
+  auto next = maps().ranges.upper_bound(at);
+  if (next == maps().ranges.begin()) return;
+  if (at + bytes > (--next)->second) return;
+  ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+}
 
 MappedFile::MappedFile(const std::string& path) : path_(path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -34,12 +59,17 @@ MappedFile::MappedFile(const std::string& path) : path_(path) {
       throw IoError({path, ": cannot map: ", std::strerror(e)});
     }
     data_ = static_cast<const uint8_t*>(p);
+    const std::lock_guard<std::mutex> lock(maps().mutex);
+    maps().ranges[reinterpret_cast<uintptr_t>(p)] = reinterpret_cast<uintptr_t>(p) + size_;
   }
   ::close(fd);
 }
 MappedFile::MappedFile(MappedFile&& o) noexcept : path_(std::move(o.path_)), data_(o.data_), size_(o.size_) { o.data_ = nullptr, o.size_ = 0; }
 MappedFile::~MappedFile() {
-  if (data_) ::munmap(const_cast<uint8_t*>(data_), size_);
+  if (!data_) return;
+  const std::lock_guard<std::mutex> lock(maps().mutex);
+  maps().ranges.erase(reinterpret_cast<uintptr_t>(data_));
+  ::munmap(const_cast<uint8_t*>(data_), size_);
 }
 
 std::string read_file(const std::string& path) { return std::string(MappedFile(path).text()); }

@@ -26,6 +26,10 @@ class MappedFile {
   size_t size_ = 0;
 };
 
+/// Gives the pages that lie wholly inside [data, data + bytes) back to the system when a MappedFile holds them; reading
+/// them again fetches them from the file. Does nothing for other memory.
+void release_mapped_pages(const void* data, size_t bytes);
+
 std::string read_file(const std::string& path);                              ///< Throws IoError.
 void write_file(const std::string& path, std::string_view content);          ///< Atomic: temporary file + rename.
 bool file_exists(const std::string& path);

@@ -39,9 +39,9 @@ struct Elu {
   template <class A> A d(A x) const { return x > 0 ? A(scale) : A(alpha * scale) * std::exp(x); }
 };
 struct Gelu {
-  template <class A> A f(A x) const { return A(0.5) * x * (1 + std::erf(x * A(0.7071067811865476))); }
+  template <class A> A f(A x) const { return A(0.5) * x * std::erfc(x * A(-0.7071067811865476)); }
   template <class A> A d(A x) const {
-    return A(0.5) * (1 + std::erf(x * A(0.7071067811865476))) + x * A(0.3989422804014327) * std::exp(A(-0.5) * x * x);
+    return A(0.5) * std::erfc(x * A(-0.7071067811865476)) + x * A(0.3989422804014327) * std::exp(A(-0.5) * x * x);
   }
 };
 struct GeluTanh {
