@@ -1,7 +1,8 @@
 // Heads of vision models.
 #include "models/vision_heads.h"
 
-#include "nn/weight.h"
+#include <cmath>
+
 #include "ops/loss.h"
 
 namespace transformers {
@@ -16,7 +17,14 @@ struct ImageClassifierModel final : HeadModel {
   double p;
   ImageClassifierModel(const Scope& w, const Json& c, const Factory& backbone, const ImageClassifier& given)
       : HeadModel(w, c, given.prefix, backbone), parts(given), p(given.dropout ? given.dropout(c) : 0) {
-    if (num_labels(c) > 0) classifier = Linear(w / parts.output, parts.width(c), num_labels(c), true, parts.init, parts.bias_init);
+    const int64_t width = parts.width(c), labels = num_labels(c);
+    if (labels < 1) return;  // the pooled features themselves
+    if (parts.torch_init) {
+      const Init bound = Init::bounded(1 / std::sqrt(static_cast<double>(width)));
+      classifier = Linear(w / parts.output, width, labels, true, bound, bound);
+    } else {
+      classifier = Linear(w / parts.output, width, labels, true, Init::std(parts.init_std ? parts.init_std(c) : -1));
+    }
   }
   Outputs forward(const Inputs& in) const override {
     const Outputs h = base->forward(in);

@@ -11,7 +11,8 @@ struct ImageClassifier {
   std::function<int64_t(const Json&)> width;      ///< Columns of the classifier.
   std::function<Tensor(const Outputs&)> pool;     ///< Backbone outputs -> [B, width].
   std::string output = "classifier";
-  Init init{}, bias_init = Init::zero();
+  bool torch_init = false;                        ///< PyTorch's own initialisation of linear layers instead of the normal one.
+  std::function<double(const Json&)> init_std{};  ///< Standard deviation of new weights; initializer_range when empty.
   std::function<double(const Json&)> dropout{};   ///< Before the classifier; none when empty.
 };
 /// "logits" [B, labels], "loss" when labels are given.
