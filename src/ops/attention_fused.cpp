@@ -134,7 +134,8 @@ void run_blocks(Plan& p) {
   const int64_t heads = std::clamp<int64_t>(kRows / std::max<int64_t>(1, n.t), 1, g), step = std::min(n.t, kRows / heads);
   const int64_t head_blocks = (g + heads - 1) / heads, query_blocks = (n.t + step - 1) / step, tasks = n.b * n.k * head_blocks * query_blocks;
   const int64_t floats = n.d * kRows + 2 * kKeys * kRows + kRows * dvp + kKeys * (n.d + dvp) + 5 * kRows + n.d + 64;
-  const int threads = static_cast<int>(std::min<int64_t>(num_threads(), tasks));
+  const int64_t work = n.b * n.h * n.t * n.s * (n.d + n.dv);  // below about 50 us, threads cost more than they give
+  const int threads = work < 2000000 ? 1 : static_cast<int>(std::min<int64_t>(num_threads(), tasks));
   Tensor scratch = Tensor::empty({threads, floats});
   float* memory = scratch.mutable_data<float>();
   int64_t next = 0;
@@ -163,7 +164,7 @@ void run_decode(Plan& p) {
   const int64_t splits = std::clamp<int64_t>(length / 256, 1, want);
   const int64_t per = g * (2 + n.dv), scratch_per = g * (n.d + 2 * chunk);
   Tensor partial = Tensor::empty({n.b * n.k * splits, per}), scratch = Tensor::empty({n.b * n.k * splits, scratch_per});
-  parallel_for(n.b * n.k * splits, std::max<int64_t>(1, 65536 / std::max<int64_t>(1, length / splits * (n.d + n.dv))), [&](int64_t first, int64_t last) {
+  parallel_for(n.b * n.k * splits, std::max<int64_t>(1, 131072 / std::max<int64_t>(1, length / splits * (n.d + n.dv))), [&](int64_t first, int64_t last) {
     for (int64_t task = first; task < last; ++task) {
       const int64_t part = task % splits, kv = task / splits % n.k, b = task / splits / n.k;
       float* top = partial.mutable_data<float>() + task * per;

@@ -59,7 +59,7 @@ static std::vector<AttentionOptions> variants(int64_t B, int64_t H, int64_t T, i
 
 TEST(Attention, BothPathsMatchTheSpecificationForEveryOption) {
   struct Case { int64_t B, H, K, T, S, D, E; };
-  for (const Case& c : {Case{2, 4, 2, 7, 7, 8, 8}, Case{1, 6, 2, 1, 300, 20, 33}, Case{2, 2, 2, 1, 9, 64, 64}, Case{1, 3, 1, 150, 210, 16, 64},
+  for (const Case& c : {Case{2, 4, 2, 7, 7, 8, 8}, Case{1, 6, 2, 1, 600, 20, 33}, Case{2, 2, 2, 1, 9, 64, 64}, Case{1, 2, 1, 130, 140, 8, 20},
                         Case{2, 4, 4, 5, 3, 40, 24}})
     for (DType t : {DType::f32, DType::bf16, DType::f16}) {
       const Tensor q = noise({c.B, c.T, c.H, c.D}, 1, t).transpose(1, 2), k = noise({c.B, c.K, c.S + 2, c.D}, 2, t).narrow(2, 1, c.S);
@@ -91,6 +91,10 @@ TEST(Attention, Gradient) {
     std::vector<Tensor> inputs{noise({2, 4, 3, 4}, 1), noise({2, 2, 5, 4}, 2), noise({2, 2, 5, 3}, 3), noise({4, 3, 1}, 4), noise({4}, 5), noise({1, 4, 1, 1}, 6)};
     const bool sinks = base.sinks.defined();
     if (!sinks) inputs.erase(inputs.begin() + 4);
+    if (base.key_mask.defined() && !sinks && base.causal) {  // uniform rows: only the values matter
+      expect_gradient([&](const std::vector<Tensor>& x) { return attention(inputs[0], inputs[1], x[0], base); }, {inputs[2]});
+      continue;
+    }
     expect_gradient([&](const std::vector<Tensor>& x) {
       AttentionOptions o = base;
       o.bias = x[3];

@@ -140,10 +140,10 @@ Tensor finish(const char* name, const Tensor& logits, const Tensor& labels, cons
   double divisor = 1;
   if (o.reduction == Reduction::mean) {
     divisor = soft ? static_cast<double>(R) : 0;
-    const std::vector<float> w = o.weight.defined() ? o.weight.detach().to_floats() : std::vector<float>();
+    const Tensor w = o.weight.defined() ? o.weight.detach().to(DType::f64).contiguous() : Tensor();
     for (int64_t r = 0; !soft && r < R; ++r) {
       const int64_t label = t.labels.data<int64_t>()[r];
-      if (label != o.ignore_index) divisor += w.empty() ? 1.0 : static_cast<double>(w[static_cast<size_t>(label)]);
+      if (label != o.ignore_index) divisor += w.defined() ? w.data<double>()[label] : 1.0;
     }
   }
   return reduce_rows(losses, divisor);

@@ -103,11 +103,12 @@ Tensor ctc_loss(const Tensor& log_probs0, const Tensor& targets, const Tensor& i
   }
 
   const DType at = acc_dtype(log_probs.dtype());
+  const int64_t grain = std::max<int64_t>(1, 2000 / std::max<int64_t>(1, T0 * (2 * std::min<int64_t>(S, T0) + 1)));
   const Tensor lp = dense_acc(log_probs, log_probs.dtype());
   Tensor losses = Tensor::empty({N}, at);
   TRANSFORMERS_FLOAT_SWITCH("ctc_loss", at, {
     using A = Acc<T>;
-    parallel_for(N, 1, [&](int64_t begin, int64_t end) {
+    parallel_for(N, grain, [&](int64_t begin, int64_t end) {
       std::vector<A> alpha;
       for (int64_t n = begin; n < end; ++n) {
         losses.mutable_data<A>()[n] = forward_pass<A>(lp.data<A>() + n * C, N * C, sequences[static_cast<size_t>(n)], alpha);
@@ -138,7 +139,7 @@ Tensor ctc_loss(const Tensor& log_probs0, const Tensor& targets, const Tensor& i
     Tensor dx = Tensor::zeros(lp.shape(), at);
     TRANSFORMERS_FLOAT_SWITCH("ctc_loss", at, {
       using A = Acc<T>;
-      parallel_for(N, 1, [&](int64_t begin, int64_t end) {
+      parallel_for(N, grain, [&](int64_t begin, int64_t end) {
         std::vector<A> alpha;
         for (int64_t n = begin; n < end; ++n) {
           const size_t i = static_cast<size_t>(n);
