@@ -44,7 +44,7 @@ struct NamedArea { const char* name; Area run; };
 static const NamedArea kAreas[] = {
     {"models", run_models},     {"tokenizers", nullptr}, {"chat_templates", nullptr}, {"processors", nullptr},
     {"pipelines", nullptr},  {"generation", nullptr}, {"training", nullptr},       {"quantization", nullptr},
-    {"checkpoints", nullptr}, {"realmodels", nullptr}};
+    {"checkpoints", run_checkpoints}, {"realmodels", nullptr}};
 
 }  // namespace transformers::conformance
 
