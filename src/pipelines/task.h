@@ -19,6 +19,8 @@ using TaskFactory = std::shared_ptr<const Pipeline::Impl> (*)(const TaskContext&
 #include "pipelines/tasks.def"
 #undef TRANSFORMERS_TASK
 
+/// The tokenizer of a model folder or of a GGUF file.
+PreTrainedTokenizer load_tokenizer(const std::string& path);
 /// Model inputs of tokenized rows of equal length.
 Inputs to_inputs(const BatchEncoding& rows);
 /// Tokenizes one text, truncated to what the model takes.
