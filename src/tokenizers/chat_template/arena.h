@@ -27,6 +27,8 @@ struct Failure {
 class Arena {
  public:
   explicit Arena(size_t limit) : limit_(limit) {}
+  /// Starts in `first`, aligned to 16, which lives as long as the arena.
+  Arena(size_t limit, char* first, size_t size) : limit_(limit), left_(size), next_(first) {}
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
@@ -74,7 +76,7 @@ class Arena {
   }
 
   struct Free { void operator()(char* p) const { ::operator delete(p); } };
-  size_t limit_, used_ = 0, chunk_ = 16384, left_ = 0;
+  size_t limit_, used_ = 0, left_ = 0, chunk_ = 16384;
   char* next_ = nullptr;
   std::vector<std::unique_ptr<char, Free>> chunks_;
 };

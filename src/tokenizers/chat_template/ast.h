@@ -117,6 +117,7 @@ struct GetAttr final : Expr {
   Expr* object = nullptr;
   const Str* name = nullptr;
   const Method *str_method = nullptr, *dict_method = nullptr, *list_method = nullptr;  // of that name
+  bool dict_key = false;  // of a dictionary it can only be a key
   void children(const std::function<void(Node*)>& f) override { f(object); }
   Value eval(Runtime& rt, Frame& frame) const override;
   const Method* method(const Value& v) const;
@@ -389,7 +390,9 @@ struct NoLoader final : Stmt {  // include, import, from, extends: there is noth
 struct Program {
   Arena arena{size_t{1} << 28};
   std::string source;
-  std::vector<std::string> symbols;  // names of variables, by symbol
+  std::vector<std::string> symbols;       // names of variables, by symbol
+  std::vector<Value> globals;             // by symbol: what a rendering's context starts with
+  std::vector<uint32_t> context_symbols;  // those that are read from the context
   std::vector<Block*> blocks;
   Body body;
   ScopeInfo scope;

@@ -113,8 +113,8 @@ ChatTemplate::Rendered ChatTemplate::render(const RenderOptions& options, const 
   rt.now = options.now, rt.recording = options.return_assistant_tokens_mask;
   Rendered out;
   try {
-    jinja::set_globals(rt);
-    for (size_t i = 0; i < program.symbols.size(); ++i) {
+    rt.context = program.globals;
+    for (const uint32_t i : program.context_symbols) {
       const std::string& name = program.symbols[i];
       if (name == "messages") rt.context[i] = to_value(rt, messages);
       else if (name == "tools") rt.context[i] = to_value(rt, options.tools);

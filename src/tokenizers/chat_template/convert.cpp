@@ -4,6 +4,12 @@
 #include <cmath>
 
 namespace transformers::jinja {
+namespace {
+Value text(Runtime& rt, const std::string& s) {
+  size_t points;
+  return valid_utf8(s, points) ? Value::of(rt.view(s, points, false)) : rt.string(make_valid(s));
+}
+}  // namespace
 
 Value to_value(Runtime& rt, const Json& json) {
   rt.check_stack();
@@ -22,7 +28,7 @@ Value to_value(Runtime& rt, const Json& json) {
     }
     case Json::Type::string: {
       const std::string& s = json.as_string();
-      return valid_utf8(s) ? Value::of(rt.view(s)) : rt.string(make_valid(s));
+      return text(rt, s);
     }
     case Json::Type::array: {
       const Json::Array& a = json.as_array();
@@ -32,9 +38,9 @@ Value to_value(Runtime& rt, const Json& json) {
     }
     case Json::Type::object: {
       Dict* d = rt.arena.make<Dict>();
+      d->reserve(rt, json.size());
       for (const Json::Member& m : json.as_object()) {
-        const Value key = valid_utf8(m.first) ? Value::of(rt.view(m.first)) : rt.string(make_valid(m.first));
-        d->set(rt, key, to_value(rt, m.second));
+        d->set(rt, text(rt, m.first), to_value(rt, m.second));
       }
       return Value::of(static_cast<const Dict*>(d));
     }

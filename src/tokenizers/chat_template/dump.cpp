@@ -75,6 +75,12 @@ class Dumper {
     out += '"';
     char buffer[16];
     for (const char *p = s.data(), *end = p + s.size(); p < end;) {
+      const char* run = p;  // what needs no escape is written at once
+      while (p < end && static_cast<unsigned char>(*p) >= 32 && *p != '"' && *p != '\\' &&
+             !(o_.ascii && static_cast<unsigned char>(*p) >= 127))
+        ++p;
+      out.append(run, p);
+      if (p == end) break;
       const unsigned char c = static_cast<unsigned char>(*p);
       if (c == '"' || c == '\\') out += '\\', out += *p++;
       else if (c == '\n') out += "\\n", ++p;
@@ -82,7 +88,7 @@ class Dumper {
       else if (c == '\t') out += "\\t", ++p;
       else if (c == '\f') out += "\\f", ++p;
       else if (c == '\b') out += "\\b", ++p;
-      else if (c < 32 || (o_.ascii && c >= 127)) {
+      else {
         uint32_t point = decode(p);
         if (point == 127) {
           out += '\x7f';
@@ -95,7 +101,7 @@ class Dumper {
           std::snprintf(buffer, sizeof buffer, "\\u%04x", point);
         }
         out += buffer;
-      } else out += *p++;
+      }
     }
     out += '"';
   }

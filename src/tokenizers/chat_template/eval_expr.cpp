@@ -32,6 +32,10 @@ const Method* GetAttr::method(const Value& v) const {
 Value GetAttr::eval(Runtime& rt, Frame& frame) const {
   rt.check_stack(), rt.charge(1);
   const Value v = object->eval(rt, frame);
+  if (v.is(Tag::dict) && dict_key) {
+    const Value* found = v.m->find(name->view());
+    return found ? *found : rt.undefined(v, Value::of(name));
+  }
   rt.where = this;
   return get_attribute(rt, v, name);
 }

@@ -113,14 +113,11 @@ constexpr NamedFunction kGlobals[] = {
 
 }  // namespace
 
-void set_globals(Runtime& rt) {
-  const std::vector<std::string>& symbols = rt.program.symbols;
-  rt.context.resize(symbols.size());
-  for (size_t i = 0; i < symbols.size(); ++i) {
-    for (const NamedFunction& f : kGlobals)
-      if (symbols[i] == f.name) rt.context[i] = Value::of(static_cast<Object*>(rt.arena.make<Builtin>(f.name, f.fn)));
-    if (symbols[i] == "self") rt.context[i] = Value::of(static_cast<Object*>(rt.arena.make<TemplateReference>()));
-  }
+Value make_global(Arena& arena, std::string_view name) {
+  for (const NamedFunction& f : kGlobals)
+    if (name == f.name) return Value::of(static_cast<Object*>(arena.make<Builtin>(f.name, f.fn)));
+  if (name == "self") return Value::of(static_cast<Object*>(arena.make<TemplateReference>()));
+  return Value();
 }
 
 }  // namespace transformers::jinja

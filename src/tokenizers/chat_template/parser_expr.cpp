@@ -289,6 +289,7 @@ Expr* Parser::subscript(Expr* object) {
       n->object = object, n->name = str(attribute.text);
       n->str_method = find_str_method(attribute.text), n->dict_method = find_dict_method(attribute.text);
       n->list_method = find_list_method(attribute.text);
+      n->dict_key = !n->dict_method && !hidden_attribute(Value::of(static_cast<const Dict*>(nullptr)), attribute.text);
       return n;
     }
     if (attribute.kind != TokenKind::integer) error_at(attribute, {"expected name or number"});

@@ -17,8 +17,9 @@ struct Program;
 class Runtime {
  public:
   Runtime(const Program& program, const ChatTemplate::Limits& limits)
-      : arena(limits.memory), program(program), steps_(limits.steps), max_output_(limits.output) {}
+      : arena(limits.memory, first_, sizeof first_), program(program), steps_(limits.steps), max_output_(limits.output) {}
 
+  alignas(16) char first_[12288];  // most renderings fit: no allocation for values
   Arena arena;
   const Program& program;
   const Node* where = nullptr;  // the node at work, for the place in errors
@@ -36,6 +37,9 @@ class Runtime {
 
   const Str* view(std::string_view s, bool markup = false) {  // s outlives the rendering
     return arena.make<Str>(s.data(), s.size(), count_points(s), markup, nullptr);
+  }
+  const Str* view(std::string_view s, size_t points, bool markup) {
+    return arena.make<Str>(s.data(), s.size(), points, markup, nullptr);
   }
   const Str* copy(std::string_view s, bool markup = false) {
     char* p = arena.chars(s.size());
@@ -102,7 +106,7 @@ FilterFn find_filter(std::string_view name);  ///< nullptr when there is none.
 TestFn find_test(std::string_view name);
 
 struct Method {
-  const char* name;
+  std::string_view name;
   MethodFn fn;
 };
 /// The method of a built-in type, or nullptr.
@@ -139,7 +143,7 @@ void positional(const char* who, const Args& args, size_t least, size_t most);
 /// The string argument. Throws TypeError.
 const Str* string_of(Runtime& rt, const Value& v, const char* who);
 
-/// Sets the variables every template sees (range, dict, namespace, ...) where the template names them.
-void set_globals(Runtime& rt);
+/// What every template sees by this name (range, dict, namespace, ...); missing when there is no such global.
+Value make_global(Arena& arena, std::string_view name);
 
 }  // namespace transformers::jinja

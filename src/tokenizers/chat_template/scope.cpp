@@ -1,6 +1,8 @@
 // Resolves names to slots. Reference: jinja2/idtracking.py and the scoping in jinja2/compiler.py.
 #include "tokenizers/chat_template/scope.h"
 
+#include <algorithm>
+
 namespace transformers::jinja {
 
 void Node::declare(Scope& scope) {
@@ -41,12 +43,14 @@ uint32_t Scope::parameter(uint32_t symbol) {
 }
 ScopeInfo Scope::finish() const {
   std::vector<SlotInit> inits;
+  std::vector<uint32_t>& wanted = program.context_symbols;
   for (const Entry& e : entries) {
     if (e.parameter) continue;
     if (parent && parent->found(e.symbol)) {
       const Slot outer = parent->find(e.symbol);
       inits.push_back({SlotInit::outer, e.slot, outer.index, outer.hops + (parent->function != function)});
     } else {
+      if (e.conditional && std::find(wanted.begin(), wanted.end(), e.symbol) == wanted.end()) wanted.push_back(e.symbol);
       inits.push_back({e.conditional ? SlotInit::context : SlotInit::undefined, e.slot, e.symbol, 0});
     }
   }
@@ -230,6 +234,7 @@ void resolve_program(Program& program) {
   program.scope = s.finish();
   s.resolve(program.body);
   program.slot_count = own.slots;
+  for (const std::string& name : program.symbols) program.globals.push_back(make_global(program.arena, name));
 }
 
 }  // namespace transformers::jinja

@@ -22,6 +22,7 @@ void encode(std::string& out, uint32_t point);
 /// Byte offset of code point `index` (at most the length).
 size_t byte_offset(std::string_view s, size_t index);
 bool valid_utf8(std::string_view s);
+bool valid_utf8(std::string_view s, size_t& points);  ///< Counts the code points too.
 std::string make_valid(std::string_view s);  ///< Bad bytes become U+FFFD.
 
 bool is_space(uint32_t c);

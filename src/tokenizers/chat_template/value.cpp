@@ -187,10 +187,16 @@ bool contains(Runtime& rt, const Value& container, const Value& item) {
 
 // ---- Dict
 
+namespace {
+inline bool same_text(const Str& a, std::string_view b) {
+  return a.size == b.size() && (b.empty() || (a.data[0] == b[0] && std::memcmp(a.data, b.data(), b.size()) == 0));
+}
+}  // namespace
+
 const Value* Dict::find(std::string_view key) const {
   if (!index) {
     for (const Entry& e : *this)
-      if (e.key.is_string() && e.key.s->view() == key) return &e.value;
+      if (e.key.is_string() && same_text(*e.key.s, key)) return &e.value;
     return nullptr;
   }
   const size_t h = std::hash<std::string_view>{}(key);
@@ -202,12 +208,13 @@ const Value* Dict::find(std::string_view key) const {
 }
 const Value* Dict::find(Runtime& rt, const Value& key) const {
   if (key.is_string()) return find(key.s->view());
-  const size_t h = jinja::hash(rt, key);
+  if (!hashable(key)) fail(Kind::type, {"unhashable type: '", type_name(key), "'"});
   if (!index) {
     for (const Entry& e : *this)
-      if (e.hash == h && equal(rt, e.key, key)) return &e.value;
+      if (equal(rt, e.key, key)) return &e.value;
     return nullptr;
   }
+  const size_t h = jinja::hash(rt, key);
   for (size_t at = h & (index_size - 1);; at = (at + 1) & (index_size - 1)) {
     if (index[at] == 0) return nullptr;
     const Entry& e = entries[index[at] - 1];
@@ -224,21 +231,25 @@ void Dict::set(Runtime& rt, const Value& key, const Value& value) {
     *const_cast<Value*>(old) = value;
     return;
   }
-  if (size == capacity) {
-    capacity = std::max<size_t>(4, capacity * 2);
-    Entry* grown = rt.arena.array<Entry>(capacity);
-    std::copy(entries, entries + size, grown);
-    entries = grown;
-    rt.charge(size / 4);
-  }
-  entries[size++] = {key, value, jinja::hash(rt, key)};
-  if (size > 8 && size * 2 > index_size) {
+  if (size == capacity) reserve(rt, std::max<size_t>(4, capacity * 2));
+  entries[size++] = {key, value, 0};
+  if (size <= 8) return;
+  if (index) entries[size - 1].hash = jinja::hash(rt, key);
+  else for (size_t i = 0; i < size; ++i) entries[i].hash = jinja::hash(rt, entries[i].key);
+  if (size * 2 > index_size) {
     index_size = std::max<size_t>(32, index_size * 2);
     index = rt.arena.array<uint32_t>(index_size);
     for (size_t i = 0; i < size; ++i) insert_index(i);
-  } else if (index) {
+  } else {
     insert_index(size - 1);
   }
+}
+void Dict::reserve(Runtime& rt, size_t wanted) {
+  if (wanted <= capacity) return;
+  Entry* grown = rt.arena.array<Entry>(wanted);
+  std::copy(entries, entries + size, grown);
+  entries = grown, capacity = wanted;
+  rt.charge(size / 4);
 }
 
 // ---- iteration

@@ -97,13 +97,14 @@ struct Dict {
   };
   Entry* entries = nullptr;
   size_t size = 0, capacity = 0;
-  uint32_t* index = nullptr;  // open addressing, entry + 1; made beyond 8 entries
+  uint32_t* index = nullptr;  // open addressing, entry + 1; made beyond 8 entries; hashes are set with it
   size_t index_size = 0;
 
   const Value* find(Runtime& rt, const Value& key) const;
   const Value* find(std::string_view key) const;
   /// Used only while the dictionary is made. Throws TypeError on an unhashable key.
   void set(Runtime& rt, const Value& key, const Value& value);
+  void reserve(Runtime& rt, size_t entries);
   const Entry* begin() const { return entries; }
   const Entry* end() const { return entries + size; }
 
