@@ -27,7 +27,7 @@ int64_t Model::get_memory_footprint() const {
 }
 void Model::set_requires_grad(bool value) {
   for (Parameter& p : mutable_parameters()) {
-    if (p.buffer) continue;
+    if (p.buffer || (value && p.frozen)) continue;
     if (!p.tensor.defined()) {
       if (value) continue;  // quantized: frozen
     } else {

@@ -131,6 +131,7 @@ SwinMap SwinEmbeddings::operator()(const Inputs& in) const {
 }
 
 SwinTrunk::SwinTrunk(const Scope& w, const Json& json, bool use_mask_token) : c(json), embeddings(w / "embeddings", c, use_mask_token) {
+  c.last_width();  // checks the lists
   int64_t total = 0, index = 0;
   for (const int64_t d : c.depths) {
     if (d < 1 || d > 4096) throw ConfigError({"config: depths has ", d, ", which is not a number of layers"});
