@@ -16,8 +16,9 @@ Tensor conv_transpose(const Tensor& x, const Tensor& weight, const Tensor& bias 
 /// "same" padding of PyTorch for stride 1: returns x padded so that the output has x's spatial size.
 Tensor pad_same(const Tensor& x, const Shape& kernel, const Shape& dilation = {1});
 
-struct PoolOptions { Shape kernel, stride /* {} = kernel */, padding{0}, dilation{1}; bool ceil_mode = false, count_include_pad = true; };
-Tensor max_pool(const Tensor& x, const PoolOptions& o);                    ///< 1, 2 or 3 spatial dims
+struct PoolOptions { Shape kernel{1}, stride{} /* = kernel */, padding{0}, dilation{1}; bool ceil_mode = false, count_include_pad = true; };
+/// x [B, C, *spatial], 1, 2 or 3 spatial dims; one kernel number serves all of them.
+Tensor max_pool(const Tensor& x, const PoolOptions& o);
 Tensor avg_pool(const Tensor& x, const PoolOptions& o);
 Tensor adaptive_avg_pool(const Tensor& x, const Shape& output);            ///< output: spatial sizes
 Tensor adaptive_max_pool(const Tensor& x, const Shape& output);
