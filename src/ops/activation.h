@@ -23,4 +23,7 @@ class Activation {
   Tensor (*fn_)(const Tensor&) = nullptr;
 };
 
+/// xIELU (arXiv 2411.13010) with its learned parameters alpha_p and alpha_n [1], before their softplus.
+Tensor xielu(const Tensor& x, const Tensor& alpha_p, const Tensor& alpha_n, double beta = 0.5, double eps = -1e-6);
+
 }  // namespace transformers

@@ -8,13 +8,13 @@ struct AttentionOptions {
   double scale = 0;          ///< 0 means 1 / sqrt(D).
   bool causal = false;       ///< Query t (at absolute position S - T + t) sees keys up to its position.
   int64_t window = 0;        ///< > 0: and only the last `window` of them (key > position - window).
-  Tensor key_mask;           ///< bool [B, S], true = may be seen; undefined = all.
-  Tensor mask;               ///< bool, broadcastable to [B, H, T, S], true = may be seen; combined with the above by "and".
-  Tensor bias;               ///< Float, broadcastable to [B, H, T, S], added to the scaled scores. Differentiable.
+  Tensor key_mask = {};           ///< bool [B, S], true = may be seen; undefined = all.
+  Tensor mask = {};               ///< bool, broadcastable to [B, H, T, S], true = may be seen; combined with the above by "and".
+  Tensor bias = {};               ///< Float, broadcastable to [B, H, T, S], added to the scaled scores. Differentiable.
   double softcap = 0;        ///< > 0: scores = softcap * tanh(scores / softcap), before mask and bias (Gemma 2).
   double dropout = 0;        ///< On the probabilities.
-  Tensor head_mask;          ///< Float, broadcastable to [B, H, T, S], multiplies the probabilities.
-  Tensor sinks;              ///< Float [H]: an extra logit per head that takes probability and no value (GPT-OSS).
+  Tensor head_mask = {};          ///< Float, broadcastable to [B, H, T, S], multiplies the probabilities.
+  Tensor sinks = {};              ///< Float [H]: an extra logit per head that takes probability and no value (GPT-OSS).
   Tensor* probabilities = nullptr;  ///< If set, receives [B, H, T, S] (after softmax, before dropout), differentiable.
 };
 /// q [B, H, T, D], k [B, K, S, D], v [B, K, S, Dv] -> [B, H, T, Dv]; K divides H. f32 softmax for f16 and bf16.

@@ -5,7 +5,7 @@
 namespace transformers {
 
 enum class Reduction { none, mean, sum };
-struct CrossEntropyOptions { int64_t ignore_index = -100; double label_smoothing = 0; Tensor weight; Reduction reduction = Reduction::mean; };
+struct CrossEntropyOptions { int64_t ignore_index = -100; double label_smoothing = 0; Tensor weight = {}; Reduction reduction = Reduction::mean; };
 /// logits [N, C, ...] or [N, C], labels int64 [N, ...] or class probabilities of logits' shape. Mean over labels that are
 /// not ignored: NaN when all are, as in PyTorch. Throws ShapeError, and ValueError for a label outside [0, C).
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntropyOptions& o = {});

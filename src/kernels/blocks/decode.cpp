@@ -55,6 +55,17 @@ void mxfp4(const uint8_t* in, float* out) {
   for (int i = 0; i < 16; ++i) out[i] = d * static_cast<float>(kMxfp4[in[1 + i] & 15]), out[i + 16] = d * static_cast<float>(kMxfp4[in[1 + i] >> 4]);
 }
 
+// Four groups of 16, each with an unsigned e4m3 scale (halved, the table being doubled).
+void nvfp4(const uint8_t* in, float* out) {
+  for (int g = 0; g < 4; ++g) {
+    const float d = in[g] == 0x7f || in[g] == 0xff ? 0 : f8_e4m3_to_float(in[g] & 0x7f) * 0.5f;
+    for (int i = 0; i < 8; ++i) {
+      const uint8_t q = in[4 + g * 8 + i];
+      out[g * 16 + i] = d * static_cast<float>(kMxfp4[q & 15]), out[g * 16 + 8 + i] = d * static_cast<float>(kMxfp4[q >> 4]);
+    }
+  }
+}
+
 // Base-3 digits as fractions of 256: multiplying by 3^k (mod 256) and again by 3 brings digit k to the top.
 void tq1_0(const uint8_t* in, float* out) {
   const float d = read_f16(in + 52);
@@ -95,6 +106,7 @@ bool decode_blocks(BlockType type, const uint8_t* in, int64_t blocks, float* out
     case BlockType::q8_1: one = q8_1; break;
     case BlockType::q8_k: one = q8_k; break;
     case BlockType::mxfp4: one = mxfp4; break;
+    case BlockType::nvfp4: one = nvfp4; break;
     case BlockType::tq1_0: one = tq1_0; break;
     case BlockType::tq2_0: one = tq2_0; break;
     default: return decode_k_blocks(type, in, blocks, out) || decode_iq_blocks(type, in, blocks, out);
