@@ -49,7 +49,7 @@ static const NamedArea kAreas[] = {
     {"pipelines", nullptr},
     {"generation", nullptr},
     {"training", nullptr},
-    {"quantization", nullptr},
+    {"quantization", run_quantization},
     {"checkpoints", run_checkpoints},
     {"realmodels", nullptr},
 };
