@@ -9,12 +9,11 @@
 #include "base/parallel.h"
 #include "commands.h"
 #include "generation/chat.h"
-#include "io/hub.h"
 #include "line_editor.h"
 #include "models/loader.h"
 #include "ops/blocks.h"
 #include "ops/random.h"
-#include "tokenizers/gguf_tokenizer.h"
+#include "pipelines/task.h"
 
 namespace transformers::cli {
 namespace {
@@ -121,7 +120,7 @@ int chat(const ChatOptions& o) {
   if (o.threads > 0) set_num_threads(o.threads);
   if (o.exact && o.dtype == "float32") set_exact_block_products(true);
   const double start = seconds_now();
-  const std::string path = resolve_model(o.model, {});
+  const std::string path = model_path(o.model);
   PretrainedOptions load;
   load.dtype = o.exact ? o.dtype : "auto";
   Session s{o, ModelLoader::from_pretrained("AutoModelForCausalLM", path, load), load_tokenizer(path)};

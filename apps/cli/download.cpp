@@ -22,9 +22,8 @@ int download(const DownloadOptions& o) {
       bar = owned.get();
     }
     bar->set(done);
-    return true;
   };
-  const std::string folder = snapshot_download(o.model, hub);
+  const std::string folder = resolve_model(o.model, hub);
   if (bar) bar->finish();
   if (!o.local_dir.empty()) {
     std::error_code ec;

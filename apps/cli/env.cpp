@@ -14,7 +14,7 @@ namespace transformers::cli {
 
 int env() {
   std::printf("transformers.cpp: %s\ncompiler: %s\nCPU: %s\nCPU features: %s\nthreads: %d\nHub cache: %s\n", TRANSFORMERS_VERSION, __VERSION__, cpu_name().c_str(),
-              cpu_features().c_str(), num_threads(), hub_cache_dir().c_str());
+              cpu_features().c_str(), num_threads(), hub_cache_directory().c_str());
   for (const char* name : {"HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "HF_ENDPOINT", "TRANSFORMERS_OFFLINE", "TRANSFORMERS_CPU_ISA", "OMP_NUM_THREADS"})
     if (const char* v = std::getenv(name)) std::printf("%s=%s\n", name, v);
   std::string types, tasks;

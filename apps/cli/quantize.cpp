@@ -4,12 +4,12 @@
 
 #include "commands.h"
 #include "io/gguf_model.h"
-#include "io/hub.h"
 #include "io/model_files.h"
 #include "models/loader.h"
 #include "ops/blocks.h"
 #include "progress.h"
 #include "tokenizers/gguf_tokenizer.h"
+#include "pipelines/task.h"
 
 namespace transformers::cli {
 
@@ -17,11 +17,11 @@ int quantize(const QuantizeOptions& o) {
   const std::optional<BlockType> type = block_type_from_name(o.type);
   static const std::vector<std::string> names{"Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q4_K", "Q5_K", "Q6_K", "F16", "BF16", "F32"};
   if (!type) throw ValueError({"quantize: unknown type \"", o.type, "\".", did_you_mean(o.type, names), " Known: Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q6_K, F16, BF16, F32"});
-  const std::string path = resolve_model(o.model, {});
+  const std::string path = model_path(o.model);
   if (!gguf_file_of(path).empty()) throw UnsupportedError({path, ": is a GGUF file already; quantize the original folder"});
   const Json config = ModelLoader::load_config(path);
   const StateDict weights = load_checkpoint(path);
-  GgufContents contents = gguf_from_model(config, weights, gguf_vocabulary_of(load_tokenizer(path), config));
+  GgufContents contents = gguf_from_model(config, weights, gguf_vocabulary_of(path));
   Progress progress("quantize", static_cast<int64_t>(contents.tensors.size()));
   int64_t before = 0, after = 0;
   for (auto& [name, t] : contents.tensors) {

@@ -3,13 +3,11 @@
 
 #include "commands.h"
 #include "pipelines/task.h"
-#include "io/hub.h"
-#include "tokenizers/gguf_tokenizer.h"
 
 namespace transformers::cli {
 
 int tokenize(const TokenizeOptions_& o) {
-  const PreTrainedTokenizer tokenizer = load_tokenizer(resolve_model(o.model, {}));
+  const PreTrainedTokenizer tokenizer = load_tokenizer(model_path(o.model));
   for (const std::string& text : read_inputs(o.texts)) {
     transformers::TokenizeOptions options;
     options.add_special_tokens = o.special;

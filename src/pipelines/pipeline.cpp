@@ -1,13 +1,14 @@
 // The pipeline() function, its table of tasks, and what tasks share.
 #include "transformers/pipeline.h"
 
+#include <unistd.h>
+
+#include <cstdlib>
+
 #include "base/file.h"
-#include "io/gguf_model.h"
 #include "io/hub.h"
-#include "io/model_files.h"
 #include "models/loader.h"
 #include "pipelines/task.h"
-#include "tokenizers/gguf_tokenizer.h"
 
 namespace transformers {
 namespace {
@@ -23,6 +24,30 @@ const std::pair<const char*, const char*> kAliases[] = {{"sentiment-analysis", "
 
 }  // namespace
 
+// The small model that comes with the library: beside the installed binary, or in the source tree of a build.
+static std::string embedded_model(const std::string& name) {
+  std::vector<std::string> places;
+  if (const char* dir = std::getenv("TRANSFORMERS_EMBEDDED_MODELS")) places.push_back(dir);
+  char exe[4096];
+  const ssize_t n = ::readlink("/proc/self/exe", exe, sizeof exe);
+  if (n > 0) {
+    const std::string bin = dir_name(std::string(exe, static_cast<size_t>(n)));
+    places.push_back(join_path(bin, "../share/transformers/models"));
+    places.push_back(join_path(bin, "../models"));
+  }
+  for (const std::string& place : places)
+    if (const std::string file = join_path(place, name + ".Q8_0.gguf"); file_exists(file)) return file;
+  throw IoError({"the embedded model ", name, " is not installed; name a model folder with --model"});
+}
+
+std::string model_path(const std::string& name, const PretrainedOptions& options) {
+  if (name.rfind("embedded:", 0) == 0) return embedded_model(name.substr(9));
+  if (file_exists(name)) return name;
+  HubOptions hub;
+  hub.revision = options.revision, hub.cache_dir = options.cache_dir, hub.local_files_only = options.local_files_only;
+  return resolve_model(name, hub);
+}
+
 std::vector<std::string> pipeline_tasks() {
   std::vector<std::string> names;
   for (const Row& row : kTasks) names.push_back(row.name);
@@ -36,7 +61,7 @@ Pipeline pipeline(const std::string& task, const std::string& model, const Pipel
   for (const Row& row : kTasks) {
     if (name != row.name) continue;
     const std::string wanted = model.empty() ? row.default_model : model;
-    TaskContext context{resolve_model(wanted, options.model), options};
+    TaskContext context{model_path(wanted, options.model), options};
     return Pipeline(name, row.make(context), options.parameters);
   }
   std::vector<std::string> known = pipeline_tasks();

@@ -19,6 +19,8 @@ using TaskFactory = std::shared_ptr<const Pipeline::Impl> (*)(const TaskContext&
 #include "pipelines/tasks.def"
 #undef TRANSFORMERS_TASK
 
+/// The folder or file that a user means: a path, "embedded:NAME", or a Hub id (downloaded into the cache).
+std::string model_path(const std::string& name, const PretrainedOptions& options = {});
 /// The tokenizer of a model folder or of a GGUF file.
 PreTrainedTokenizer load_tokenizer(const std::string& path);
 /// Model inputs of tokenized rows of equal length.

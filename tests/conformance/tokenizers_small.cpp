@@ -39,7 +39,7 @@ static std::string check(const tk::Engine& engine, const PreTrainedTokenizer& to
       const tk::Input first{a}, second{b};
       batch.push_back(engine.encode(first, pair ? &second : nullptr, true, true, engine.truncation, engine.padding, false));
     }
-    tk::pad_batch(batch, engine.padding.value_or(tk::Padding{}));
+    if (engine.padding) tk::pad_batch(batch, *engine.padding);
     const Json::Array& rows = line.at("out").as_array();
     for (size_t i = 0; i < rows.size(); ++i)
       if (!(why = compare_row(batch.at(i), rows[i])).empty()) return "row " + std::to_string(i) + " " + why;
@@ -60,7 +60,7 @@ void run_tokenizer_small(Runner& runner, const std::string& dir) {
     try {
       const std::string text = read_file(join_path(dir, name + ".json"));
       engine = tk::Engine::from_json(text);
-      tokenizer = AutoTokenizer::from_tokenizer_json(text);
+      tokenizer = AutoTokenizer::from_tokenizer_text(text);
     } catch (const std::exception& e) {
       broken = e.what();
     }
