@@ -5,6 +5,7 @@
 #include "commands.h"
 #include "io/hub.h"
 #include "progress.h"
+#include "transformers/error.h"
 
 namespace transformers::cli {
 
