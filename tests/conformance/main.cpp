@@ -42,7 +42,7 @@ int Runner::finish() const {
 struct NamedArea { const char* name; Area run; };
 // nullptr: not built yet; says so and counts as failed.
 static const NamedArea kAreas[] = {
-    {"models", nullptr},     {"tokenizers", nullptr}, {"chat_templates", nullptr}, {"processors", nullptr},
+    {"models", nullptr},     {"tokenizers", run_tokenizers}, {"chat_templates", nullptr}, {"processors", nullptr},
     {"pipelines", nullptr},  {"generation", nullptr}, {"training", nullptr},       {"quantization", nullptr},
     {"checkpoints", nullptr}, {"realmodels", nullptr}};
 

@@ -60,7 +60,7 @@ void run_tokenizer_small(Runner& runner, const std::string& dir) {
     try {
       const std::string text = read_file(join_path(dir, name + ".json"));
       engine = tk::Engine::from_json(text);
-      tokenizer = AutoTokenizer::from_tokenizer_json(text);
+      tokenizer = AutoTokenizer::from_tokenizer_text(text);
     } catch (const std::exception& e) {
       broken = e.what();
     }
