@@ -189,6 +189,13 @@ class PreTrainedTokenizer {
   /// tokenizer_config.json as it was read.
   const Json& config() const;
 
+  /// Translation models: the language of the text, of the target; target mode puts the target's codes around texts.
+  /// Throws UnsupportedError for tokenizers without languages.
+  void set_src_lang(const std::string& language);
+  void set_tgt_lang(const std::string& language);
+  void switch_to_target_mode();
+  void switch_to_input_mode();
+
   /// Chat templates: name ("default", "tool_use", ...) -> template text; empty when the folder has none.
   const std::map<std::string, std::string>& chat_template() const;
   void set_chat_template(std::string text, const std::string& name = "default");
@@ -226,7 +233,7 @@ struct AutoTokenizer {
   static PreTrainedTokenizer from_pretrained(const std::string& dir, const TokenizerLoadOptions& options = {});
   /// From the contents of tokenizer.json and, optionally, tokenizer_config.json.
   static PreTrainedTokenizer from_tokenizer_json(const Json& tokenizer_json, const Json& tokenizer_config = Json::object());
-  static PreTrainedTokenizer from_tokenizer_json(std::string_view text, const Json& tokenizer_config = Json::object());
+  static PreTrainedTokenizer from_tokenizer_text(std::string_view text, const Json& tokenizer_config = Json::object());
 };
 
 }  // namespace transformers

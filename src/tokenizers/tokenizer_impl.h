@@ -23,8 +23,9 @@ struct TokenizerImpl {
   bool clean_up = false, split_special_tokens = false;
   std::vector<std::string> model_input_names = {"input_ids", "token_type_ids", "attention_mask"};
   std::map<std::string, std::string> chat_templates;
-  bool words_need_prefix_space = false;  ///< is_split_into_words is refused unless add_prefix_space.
   std::string refuses_words;             ///< Why; empty: words are taken.
+
+  std::string src_lang, tgt_lang;        ///< Of translation models.
 
   const std::string* find_special(std::string_view name) const;
   void set_special(std::string_view name, const std::string& token);

@@ -43,7 +43,7 @@ struct NamedArea { const char* name; Area run; };
 // nullptr: not built yet; says so and counts as failed.
 static const NamedArea kAreas[] = {
     {"models", run_models},
-    {"tokenizers", nullptr},
+    {"tokenizers", run_tokenizers},
     {"chat_templates", run_chat_templates},
     {"processors", nullptr},
     {"pipelines", nullptr},
