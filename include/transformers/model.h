@@ -87,6 +87,7 @@ struct Parameter {
   bool buffer = false;                 ///< Not trained (running statistics).
   Shape shape;
   int64_t stored_bytes = 0;            ///< Bytes held for it in memory.
+  bool frozen = false;                 ///< A parameter that set_requires_grad(true) leaves alone (a fixed backbone).
 };
 
 /// What loading found. Names are full parameter names.

@@ -19,7 +19,8 @@ constexpr Row kRows[] = {
     {BlockType::iq4_xs, "IQ4_XS", 256, 136}, {BlockType::i8, "I8", 1, 1},             {BlockType::i16, "I16", 1, 2},
     {BlockType::i32, "I32", 1, 4},           {BlockType::i64, "I64", 1, 8},           {BlockType::f64, "F64", 1, 8},
     {BlockType::iq1_m, "IQ1_M", 256, 56},    {BlockType::bf16, "BF16", 1, 2},         {BlockType::tq1_0, "TQ1_0", 256, 54},
-    {BlockType::tq2_0, "TQ2_0", 256, 66},    {BlockType::mxfp4, "MXFP4", 32, 17}};
+    {BlockType::tq2_0, "TQ2_0", 256, 66},    {BlockType::mxfp4, "MXFP4", 32, 17},
+    {BlockType::nvfp4, "NVFP4", 64, 36}};
 const Row& row(BlockType type) {
   for (const Row& r : kRows)
     if (r.type == type) return r;

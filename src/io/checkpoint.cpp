@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "io/bytes.h"
+#include "io/hub_cache.h"
 #include "io/state_dict.h"
 
 namespace transformers {
@@ -28,16 +29,6 @@ StateDict load_file(const std::string& path) {
   return load_safetensors(in);
 }
 
-void check_shard_name(const std::string& index, const std::string& name) {
-  bool inside = !name.empty() && name[0] != '/' && name.find('\\') == std::string::npos && name.find('\0') == std::string::npos;
-  for (size_t begin = 0; inside && begin <= name.size();) {
-    const size_t end = std::min(name.find('/', begin), name.size());
-    inside = name.compare(begin, end - begin, "..") != 0;
-    begin = end + 1;
-  }
-  if (!inside) throw CheckpointError({index, ": shard \"", name, "\" leaves the folder; refused"});
-}
-
 StateDict load_sharded(const std::string& index) {
   Json json;
   try {
@@ -51,7 +42,7 @@ StateDict load_sharded(const std::string& index) {
   std::map<std::string, std::string> file_of;
   for (const auto& [name, file] : map.as_object()) {
     if (!file.is_string()) throw CheckpointError({index, ": tensor \"", name, "\": expected the name of a file"});
-    check_shard_name(index, file.as_string());
+    if (!stays_inside(file.as_string())) throw CheckpointError({index, ": shard \"", file.as_string(), "\" leaves the folder; refused"});
     files.insert(file.as_string());
     file_of[name] = file.as_string();
   }

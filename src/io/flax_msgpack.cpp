@@ -10,6 +10,7 @@ namespace transformers {
 namespace {
 
 constexpr int kMaxNesting = 64;
+constexpr size_t kMaxName = 4096;
 
 struct FlaxArray { std::string path; Tensor tensor; };
 
@@ -96,6 +97,7 @@ class Reader {
     for (uint64_t i = 0; i < count; ++i) {
       const std::string key = text();
       chunked |= key == "__msgpack_chunked_array__";
+      if (path.size() + key.size() > kMaxName) fail("names longer than 4096 bytes");
       value(path.empty() ? key : path + "/" + key, depth + 1);
     }
     // Flax cuts arrays beyond 1 GB in pieces, which no view can join.

@@ -106,7 +106,10 @@ class Reader {
     if (kind == PickleKind::dict && items.size() % 2 != 0) fail("a key without value");
     target.items.insert(target.items.end(), items.begin(), items.end());
   }
-  void put(uint64_t key) { memo_[key] = peek(); }
+  void put(uint64_t key) {
+    memo_[key] = peek();
+    if (memo_.size() > kMaxNodes) fail("too many memo entries");
+  }
   void get(uint64_t key) {
     const auto it = memo_.find(key);
     if (it == memo_.end()) fail({"memo entry ", key, " was never stored"});
@@ -136,6 +139,7 @@ class Reader {
       for (uint32_t list : node(arguments).items)
         for (uint32_t pair : node(list).items) {
           if (node(pair).items.size() != 2) fail("an ordered dict of other than pairs");
+          if (++copied_ > kMaxNodes) fail("too many copies of a list");  // one list may be named again and again
           items.insert(items.end(), node(pair).items.begin(), node(pair).items.end());
         }
       push_new(PickleKind::dict).items = std::move(items);
@@ -163,6 +167,7 @@ class Reader {
   std::vector<uint32_t> stack_;
   std::vector<size_t> marks_;
   std::unordered_map<uint64_t, uint32_t> memo_;
+  size_t copied_ = 0;
 };
 
 // One operation; false after STOP.

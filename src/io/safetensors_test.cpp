@@ -1,25 +1,12 @@
 #include <gtest/gtest.h>
 
-#include <cstring>
-
-#include "base/file.h"
-#include "io/bytes.h"
 #include "io/state_dict.h"
+#include "io/test_bytes.h"
 
 namespace transformers {
 namespace {
 
-struct TempDir {
-  std::string path = make_temp_directory("io_test_");
-  ~TempDir() { remove_directory(path); }
-};
-
-StateDict load_text(const std::string& header, const std::string& data, uint64_t length) {
-  auto owner = std::make_shared<std::string>(8, '\0');
-  std::memcpy(owner->data(), &length, 8);
-  *owner += header + data;
-  return load_safetensors(Bytes{owner, reinterpret_cast<const uint8_t*>(owner->data()), owner->size(), "test"});
-}
+StateDict load_text(const std::string& header, const std::string& data, uint64_t length) { return load_safetensors(bytes_of(raw(length) + header + data)); }
 StateDict load_text(const std::string& header, const std::string& data) { return load_text(header, data, header.size()); }
 
 TEST(Safetensors, WhatIsSavedLoadsAsViewsOfOneMap) {

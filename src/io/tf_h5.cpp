@@ -12,7 +12,7 @@ namespace transformers {
 namespace {
 
 constexpr uint64_t kUndefined = ~uint64_t{0};
-constexpr int kMaxDepth = 48, kMaxVisits = 1'000'000;
+constexpr int kMaxDepth = 48, kMaxVisits = 1'000'000, kMaxMessages = 4'000'000;
 
 class Reader {
  public:
@@ -60,7 +60,7 @@ class Reader {
           if (m.size < 16 || blocks.size() > 1000) fail(at, "a damaged continuation");
           blocks.emplace_back(read<uint64_t>(m.at), read<uint64_t>(m.at + 8));
         } else {
-          if (out.size() > 100000) fail(at, "too many messages");
+          if (++messages_ > kMaxMessages) fail(at, "too many messages");  // headers may be named again and again
           out.push_back(m);
         }
         at += 8 + m.size;
@@ -170,7 +170,7 @@ class Reader {
 
   const Bytes& in_;
   StateDict out_;
-  int visits_ = 0;
+  int visits_ = 0, messages_ = 0;
 };
 
 }  // namespace

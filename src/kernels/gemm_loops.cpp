@@ -31,7 +31,7 @@ TRANSFORMERS_INLINE void micro(int64_t k, const T* a, const T* b, T* c, int64_t 
     for (int j = 0; j < NV; ++j) bv[j] = *reinterpret_cast<const V*>(b + j * W);
 #pragma GCC unroll 16
     for (int i = 0; i < MR; ++i) {
-      const V av = V{} + a[i];
+      const V av = a[i] - V{};  // a broadcast: v - 0 is v
 #pragma GCC unroll 8
       for (int j = 0; j < NV; ++j) acc[i][j] += av * bv[j];
     }

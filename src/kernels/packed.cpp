@@ -32,7 +32,7 @@ TRANSFORMERS_INLINE void micro(int64_t k, const float* x, int64_t ldx, const voi
       }
 #pragma GCC unroll 8
       for (int i = 0; i < MR; ++i) {
-        const F a = F{} + x[i * ldx + p], b = F{} + x[i * ldx + p + 1];
+        const F a = x[i * ldx + p] - F{}, b = x[i * ldx + p + 1] - F{};  // broadcasts: v - 0 is v
 #pragma GCC unroll 4
         for (int j = 0; j < NV; ++j) acc[i][j] += a * low[j], acc[i][j] += b * high[j];
       }
@@ -47,7 +47,7 @@ TRANSFORMERS_INLINE void micro(int64_t k, const float* x, int64_t ldx, const voi
       }
 #pragma GCC unroll 8
       for (int i = 0; i < MR; ++i) {
-        const F a = F{} + x[i * ldx + p];
+        const F a = x[i * ldx + p] - F{};
 #pragma GCC unroll 4
         for (int j = 0; j < NV; ++j) acc[i][j] += a * wv[j];
       }

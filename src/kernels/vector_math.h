@@ -25,16 +25,16 @@ template <int Bytes> struct Vec {
 template <int B> TRANSFORMERS_INLINE void exp_in_place(typename Vec<B>::F& x) {
   TRANSFORMERS_VEC(B);
   const I low = x < -87.3f, high = x > 88.0f;
-  x = reinterpret_cast<F>((reinterpret_cast<I>(x) & ~high) | (reinterpret_cast<I>(F{} + 88.0f) & high));
-  x = reinterpret_cast<F>((reinterpret_cast<I>(x) & ~low) | (reinterpret_cast<I>(F{} - 87.3f) & low));
+  x = reinterpret_cast<F>((reinterpret_cast<I>(x) & ~high) | (reinterpret_cast<I>(88.0f - F{}) & high));
+  x = reinterpret_cast<F>((reinterpret_cast<I>(x) & ~low) | (reinterpret_cast<I>(-87.3f - F{}) & low));
   const F y = x * 1.44269504f;
-  const F magic = F{} + 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer in the low bits
+  const F magic = 12582912.0f - F{};  // 1.5 * 2^23: adding it rounds to an integer in the low bits
   const F shifted = y + magic;
   const I n = reinterpret_cast<I>(shifted) - 0x4b400000;
   const F whole = shifted - magic;
   const F f = (x - whole * 0.693359375f) + whole * 2.12194440e-4f;  // x - n ln 2 in two steps
   const F t = f * 1.44269504f;
-  F p = F{} + 0.00015478017736539972f;
+  F p = 0.00015478017736539972f - F{};
   p = p * t + 0.0013400431669659016f, p = p * t + 0.009617994531196017f, p = p * t + 0.055503272157582155f;
   p = p * t + 0.24022651504895612f, p = p * t + 0.6931472067096512f, p = p * t + 1.0f;
   x = reinterpret_cast<F>((reinterpret_cast<I>(p * reinterpret_cast<F>((n + 127) << 23))) & ~low);
@@ -64,16 +64,16 @@ template <int B> TRANSFORMERS_INLINE void gelu_erf_in_place(typename Vec<B>::F& 
   F t = reinterpret_cast<F>(reinterpret_cast<I>(u) & 0x7fffffff);
   const I inner = t < 1.0f;
   const F s = t * t;
-  F p = F{} + 7.88911954e-05f;
+  F p = 7.88911954e-05f - F{};
   p = p * s - 8.02084128e-04f, p = p * s + 5.18953534e-03f, p = p * s - 2.68544446e-02f;
   p = p * s + 1.12836002e-01f, p = p * s - 3.76126271e-01f, p = p * s + 1.12837917f;
   const F near_zero = p * u + 1.0f;  // 1 + erf
   const I far = t > 9.3f;
-  t = reinterpret_cast<F>((reinterpret_cast<I>(t) & ~far) | (reinterpret_cast<I>(F{} + 9.3f) & far));
+  t = reinterpret_cast<F>((reinterpret_cast<I>(t) & ~far) | (reinterpret_cast<I>(9.3f - F{}) & far));
   // log erfc(t): the fit reaches to 4.2, beyond it erfc is under 3e-9 and only has to go to zero.
   const I cut = t > 4.2f;
-  const F c = reinterpret_cast<F>((reinterpret_cast<I>(t) & ~cut) | (reinterpret_cast<I>(F{} + 4.2f) & cut));
-  F q = F{} - 2.16868548e-05f;
+  const F c = reinterpret_cast<F>((reinterpret_cast<I>(t) & ~cut) | (reinterpret_cast<I>(4.2f - F{}) & cut));
+  F q = -2.16868548e-05f - F{};
   q = q * c + 4.41336433e-04f, q = q * c - 4.20456214e-03f, q = q * c + 2.52082574e-02f, q = q * c - 1.08418578e-01f;
   q = q * c - 6.33219892e-01f, q = q * c - 1.12957842f, q = q * c + 1.88040302e-04f;
   q = q - (t - c) * (t + c);

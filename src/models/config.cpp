@@ -10,6 +10,11 @@ int64_t Config::size(const char* key, int64_t fallback) const {
   if (v < 1 || v > (int64_t{1} << 40)) throw ConfigError({"config: ", key, " = ", v, " is not a size"});
   return v;
 }
+Json with_defaults(Json config, std::initializer_list<std::pair<const char*, Json>> defaults) {
+  for (const auto& [key, value] : defaults)
+    if (!config.contains(key)) config.set(key, value);
+  return config;
+}
 int64_t num_labels(const Json& config) {
   if (config["id2label"].is_object()) return static_cast<int64_t>(config["id2label"].size());
   return config.get("num_labels", 2);

@@ -19,6 +19,8 @@ struct Config {
   bool has(const char* key) const { return json.contains(key) && !json[key].is_null(); }
 };
 
+/// `config` with the given members where it has none of that name (a null member stays null).
+Json with_defaults(Json config, std::initializer_list<std::pair<const char*, Json>> defaults);
 /// Number of labels: id2label, else num_labels, else 2.
 int64_t num_labels(const Json& config);
 /// a / b; throws ConfigError ("hidden_size 33 is not a multiple of num_attention_heads 2") unless it divides and b > 0.

@@ -1,7 +1,7 @@
-// Parts of the Llama decoder that its variants (Mistral, ...) share.
+// Parts of the Llama decoder that its variants (Mistral, Qwen, Gemma, ...) share.
 // B batch, T new tokens, S cached + new tokens, C hidden, H query heads, K key/value heads, D head size.
 #pragma once
-#include "models/registry.h"
+#include "models/decoder.h"
 
 namespace transformers {
 
@@ -20,25 +20,23 @@ struct LlamaConfig : Config {
   double attention_dropout = get("attention_dropout", 0.0);
   std::string hidden_act = get("hidden_act", "silu");
   // What variants change after construction:
-  int64_t sliding_window = 0;    ///< 0: none
-  double attention_scale = 0;    ///< 0: 1 / sqrt(D)
-  bool qkv_only_bias = false;    ///< Bias on q, k, v but not on o (Qwen 2).
+  int64_t sliding_window = 0;            ///< 0: none
+  std::vector<std::string> layer_types;  ///< Which layers slide ("sliding_attention"); empty: all, when there is a window.
+  double attention_scale = 0;            ///< 0: 1 / sqrt(D)
+  double attention_softcap = 0;          ///< 0: none (Gemma 2)
+  double embedding_scale = 1;            ///< Gemma: sqrt(C)
+  bool qkv_only_bias = false;            ///< Bias on q, k, v but not on o (Qwen 2).
+  bool qk_norm = false;                  ///< RMS norms of every head's queries and keys (Qwen 3).
   bool qkv_bias() const { return attention_bias || qkv_only_bias; }
-};
-
-/// What all layers of one call share.
-struct DecoderStep {
-  const Inputs& in;
-  RopeTable rope;
-  AttentionOptions mask;
-  Cache* cache;
-  Recorder& recorder;
+  double norm_eps() const { return rms_norm_eps; }
+  int64_t window(int64_t layer) const;   ///< Sliding window of a layer; 0: none. Throws ConfigError when layer_types is too short.
 };
 
 struct LlamaAttention {
-  int64_t layer, head_dim;
-  double scale, dropout;
+  int64_t layer, head_dim, window;
+  double scale, softcap, dropout;
   Linear q_proj, k_proj, v_proj, o_proj;
+  std::optional<RmsNorm> q_norm, k_norm;
   LlamaAttention(const Scope& w, const LlamaConfig& c, int64_t layer);
   Tensor operator()(const Tensor& x, const DecoderStep& s) const;
 };
@@ -50,24 +48,11 @@ struct LlamaMlp {
   Tensor operator()(const Tensor& x) const { return down_proj(act(gate_proj(x)) * up_proj(x)); }
 };
 
-struct LlamaLayer {
-  RmsNorm input_layernorm, post_attention_layernorm;
-  LlamaAttention self_attn;
-  LlamaMlp mlp;
-  LlamaLayer(const Scope& w, const LlamaConfig& c, int64_t layer);
-  Tensor operator()(const Tensor& x, const DecoderStep& s) const;
-};
+using LlamaLayer = PreNormLayer<LlamaAttention, LlamaMlp>;
+using LlamaModel = DecoderModel<LlamaConfig, LlamaLayer>;
 
-/// The decoder stack. Variants derive, adjust the config in their constructor and reuse forward.
-struct LlamaModel : Model {
-  LlamaConfig c;
-  Embedding embed_tokens;
-  std::vector<LlamaLayer> layers;
-  RmsNorm norm;
-  Rope rotary;
-  LlamaModel(const Scope& w, const Json& json);
-  Outputs forward(const Inputs& in) const override;
-  const Embedding* input_embeddings() const override { return &embed_tokens; }
-};
+/// Adds the classes that most decoders have: Model and, by their letters in `heads`, ForCausalLM "c" (tied to the embedding
+/// by default: "C"), ForSequenceClassification "s", ForTokenClassification "t" and ForQuestionAnswering "q".
+void add_decoder_classes(ModelFamily& family, const std::string& name, const Factory& backbone, const std::string& heads);
 
 }  // namespace transformers

@@ -5,12 +5,13 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "io/gguf_model.h"
+#include "io/model_files.h"
 
 namespace transformers {
 
-static bool is_gguf(const std::string& path) { return path.size() > 5 && path.compare(path.size() - 5, 5, ".gguf") == 0; }
-
 Json ModelLoader::load_config(const std::string& path) {
+  if (const std::string gguf = gguf_file_of(path); !gguf.empty()) return gguf_config(load_gguf(gguf));
   const std::string file = join_path(path, "config.json");
   if (!file_exists(file)) {
     if (!directory_exists(path)) throw IoError({path, ": no such model folder. Give a folder with config.json, a .gguf file, or a Hub id (organisation/name)"});
@@ -112,8 +113,16 @@ std::unique_ptr<Model> ModelLoader::build(const ModelClass& type, const Json& gi
 }
 
 static std::unique_ptr<Model> load(const std::function<const ModelClass&(const Json&)>& pick, const std::string& path, const PretrainedOptions& options) {
-  Json config = ModelLoader::load_config(path);
-  const StateDict checkpoint = is_gguf(path) ? load_gguf(path) : load_checkpoint(path, options.variant);
+  Json config;
+  StateDict checkpoint;
+  if (const std::string gguf = gguf_file_of(path); !gguf.empty()) {
+    const StateDict file = load_gguf(gguf);
+    config = gguf_config(file);
+    checkpoint = gguf_weights(file, config);
+  } else {
+    config = ModelLoader::load_config(path);
+    checkpoint = load_checkpoint(path, options.variant);
+  }
   std::unique_ptr<Model> model = ModelLoader::build(pick(config), config, &checkpoint, options);
   const std::string generation = join_path(path, "generation_config.json");
   if (file_exists(generation)) model->set_generation_config(Json::load(generation));

@@ -5,6 +5,8 @@
 #include "io/state_dict.h"
 #include "nn/text.h"
 #include "nn/weight.h"
+#include "ops/elementwise.h"
+#include "ops/index.h"
 #include "ops/random.h"
 
 namespace transformers {
@@ -25,7 +27,7 @@ int64_t Model::get_memory_footprint() const {
 }
 void Model::set_requires_grad(bool value) {
   for (Parameter& p : mutable_parameters()) {
-    if (p.buffer) continue;
+    if (p.buffer || (value && p.frozen)) continue;
     if (!p.tensor.defined()) {
       if (value) continue;  // quantized: frozen
     } else {
@@ -108,6 +110,13 @@ Inputs Model::prepare_inputs_for_generation(const Tensor& ids, const Inputs& bas
   const Tensor& embeds = base.tensor("inputs_embeds");
   if (embeds.defined() && past == 0) in.set("inputs_embeds", embeds);
   else in.set("input_ids", ids);
+  for (const char* name : {"encoder_hidden_states", "encoder_attention_mask", "head_mask"})
+    if (const Value* v = base.find(name)) in.set(name, *v);
+  if (const Tensor& types = base.tensor("token_type_ids"); types.defined()) {  // new tokens continue the last type
+    const int64_t known = types.dim(1), total = past + T;
+    const Tensor all = total > known ? cat({types, types.slice(1, known - 1, known).expand({types.dim(0), total - known})}, 1) : types;
+    in.set("token_type_ids", all.slice(1, past, total));
+  }
   if (mask.defined()) {
     in.set("attention_mask", mask);
     const Tensor seen = ne(mask, 0).to(DType::i64);  // position = number of seen tokens before it; padding gets 1

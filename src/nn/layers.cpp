@@ -42,7 +42,7 @@ RmsNorm::RmsNorm(const Scope& w, int64_t width, double e, double o)
 GroupNorm::GroupNorm(const Scope& w, int64_t g, int64_t channels, double e, bool affine) : groups(g), eps(e) {
   if (affine) weight = w.param("weight", {channels}, Init::one()), bias = w.param("bias", {channels}, Init::zero());
 }
-BatchNorm::BatchNorm(const Scope& w, int64_t channels, double e, bool f) : eps(e), frozen(f) {
+BatchNorm::BatchNorm(const Scope& w, int64_t channels, double e, bool f) : eps(w.frozen_norms() ? 1e-5 : e), frozen(f || w.frozen_norms()) {
   if (frozen) weight = w.buffer("weight", {channels}, Init::one()), bias = w.buffer("bias", {channels}, Init::zero());
   else weight = w.param("weight", {channels}, Init::one()), bias = w.param("bias", {channels}, Init::zero());
   running_mean = w.buffer("running_mean", {channels}, Init::zero());

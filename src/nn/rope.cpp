@@ -20,6 +20,7 @@ Rope::Rope(const Json& config, int64_t head_dim) {
   theta_ = config.get("rope_theta", 10000.0);
   max_positions_ = config.get("max_position_embeddings", 2048);
   original_max_ = config.get("original_max_position_embeddings", max_positions_);
+  has_original_max_ = original_max_ > 0 && config.contains("original_max_position_embeddings") && !config["original_max_position_embeddings"].is_null();
   rotary_dim_ = static_cast<int64_t>(static_cast<double>(head_dim) * config.get("partial_rotary_factor", 1.0));
   if (rotary_dim_ < 2 || !(theta_ > 0)) throw ConfigError({"config: rope needs a head size of at least 2 and a positive rope_theta"});
   const Json& s = config["rope_scaling"];
@@ -37,7 +38,9 @@ Rope::Rope(const Json& config, int64_t head_dim) {
     for (const char* key : {"short_factor", "long_factor"})
       if (static_cast<int64_t>(s.get(key, std::vector<double>{}).size()) != rotary_dim_ / 2)
         throw ConfigError({"rope_scaling: \"", key, "\" needs ", rotary_dim_ / 2, " numbers"});
-  if (s.contains("original_max_position_embeddings")) original_max_ = s.get("original_max_position_embeddings", original_max_);
+  if (type_ == "dynamic") longest_ = std::make_shared<std::atomic<int64_t>>(max_positions_);
+  // longrope reads the original length from the config itself only
+  if (type_ != "longrope" && s.contains("original_max_position_embeddings")) original_max_ = s.get("original_max_position_embeddings", original_max_);
 }
 
 static double yarn_mscale(double scale, double mscale) { return scale <= 1 ? 1 : 0.1 * mscale * std::log(scale) + 1; }
@@ -73,7 +76,7 @@ std::vector<float> Rope::frequencies(int64_t length, float* attention_factor) co
     for (int64_t i = 0; i < half; ++i)
       inv[static_cast<size_t>(i)] = 1.0f / (static_cast<float>(ext[static_cast<size_t>(i)]) * static_cast<float>(std::pow(static_cast<float>(base), static_cast<float>(2 * i) / static_cast<float>(rotary_dim_))));
     double factor = scaling_.get("factor", 0.0);
-    if (original_max_ != max_positions_ || factor == 0) factor = static_cast<double>(max_positions_) / static_cast<double>(original_max_);
+    if (has_original_max_ || factor == 0) factor = static_cast<double>(max_positions_) / static_cast<double>(original_max_);
     const double automatic = factor <= 1 ? 1 : std::sqrt(1 + std::log(factor) / std::log(static_cast<double>(original_max_)));
     *attention_factor = static_cast<float>(scaling_.get("attention_factor", automatic));
   } else if (type_ == "yarn") {
@@ -106,6 +109,12 @@ RopeTable Rope::at(const Tensor& positions) const {
   const int64_t rows = p.numel(), half = rotary_dim_ / 2;
   int64_t length = 0;
   for (int64_t i = 0; i < rows; ++i) length = std::max(length, p.data<int64_t>()[i] + 1);
+  if (longest_) {
+    int64_t longest = std::max(longest_->load(), length);
+    if (length < max_positions_) longest = max_positions_;
+    longest_->store(longest);
+    length = longest;
+  }
   float factor;
   const std::vector<float> inv = frequencies(length, &factor);
   RopeTable table{Tensor::empty({p.dim(0), p.dim(1), half * 2}), Tensor::empty({p.dim(0), p.dim(1), half * 2})};

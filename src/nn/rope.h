@@ -1,5 +1,8 @@
 // Rotary position embedding with every scaling type. Reference: modeling_rope_utils.py. R rotary width.
 #pragma once
+#include <atomic>
+#include <memory>
+
 #include "transformers/json.h"
 #include "transformers/tensor.h"
 
@@ -25,6 +28,10 @@ class Rope {
   Json scaling_;
   double theta_ = 10000;
   int64_t rotary_dim_ = 0, max_positions_ = 0, original_max_ = 0;
+  bool has_original_max_ = false;
+  // "dynamic" only: the longest sequence seen. The reference keeps using its base until a sequence shorter than
+  // max_position_embeddings comes, so results depend on what ran before; copies share it.
+  std::shared_ptr<std::atomic<int64_t>> longest_;
 };
 
 }  // namespace transformers

@@ -48,8 +48,19 @@ class Scope {
  public:
   explicit Scope(ScopeState& state, std::string path = "") : state_(&state), path_(std::move(path)) {}
   /// The scope of a submodule: w / "self_attn" / 3 ...
-  Scope operator/(std::string_view name) const { return Scope(*state_, full(name)); }
+  Scope operator/(std::string_view name) const {
+    Scope s(*state_, full(name));
+    s.frozen_norms_ = frozen_norms_;
+    return s;
+  }
   Scope operator/(int64_t index) const { return *this / std::string_view(std::to_string(index)); }
+  /// The same scope, below which every BatchNorm is built frozen (detectors fix their backbone's).
+  Scope with_frozen_norms() const {
+    Scope s = *this;
+    s.frozen_norms_ = true;
+    return s;
+  }
+  bool frozen_norms() const { return frozen_norms_; }
   const std::string& path() const { return path_; }
   DType dtype() const { return state_->dtype; }
   double init_std() const { return state_->init_std; }
@@ -74,6 +85,7 @@ class Scope {
   Tensor load(const std::string& name, const Shape& shape, const Init& init, DType dtype, bool buffer) const;
   ScopeState* state_;
   std::string path_;
+  bool frozen_norms_ = false;
 };
 
 /// `count` layers named 0, 1, ...; each is built as Layer(scope / i, config, i).

@@ -23,6 +23,14 @@ Tensor token_types_of(const Inputs& in, int64_t batch, int64_t tokens) {
   return given.defined() ? given : Tensor::zeros({batch, tokens}, DType::i64);
 }
 
+Tensor head_mask_of(const Inputs& in, int64_t layer, const char* name) {
+  const Tensor& mask = in.tensor(name);
+  if (!mask.defined()) return {};
+  if (mask.rank() != 1 && mask.rank() != 2) throw ShapeError({name, ": expected [heads] or [layers, heads], got ", mask.shape().str()});
+  const Tensor row = mask.rank() == 1 ? mask : mask.select(0, layer);
+  return row.reshape({1, row.dim(0), 1, 1});
+}
+
 AttentionOptions padding_mask(const Tensor& attention_mask) {
   AttentionOptions o;
   if (!attention_mask.defined()) return o;

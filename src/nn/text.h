@@ -15,6 +15,9 @@ Tensor positions_of(const Inputs& in, int64_t tokens);
 /// token_type_ids if given, else zeros of the ids' shape [B, T].
 Tensor token_types_of(const Inputs& in, int64_t batch, int64_t tokens);
 
+/// A layer's row of the input `name` ([H] or [layers, H]) as [1, H, 1, 1]; undefined when absent.
+Tensor head_mask_of(const Inputs& in, int64_t layer, const char* name = "head_mask");
+
 /// Attention options with the padding mask `attention_mask` applied: [B, S] (1 = seen), [B, T, S] or [B, 1, T, S].
 /// A mask of ones is dropped.
 AttentionOptions padding_mask(const Tensor& attention_mask);

@@ -89,7 +89,7 @@ const Unary kUnary[] = {
     {"clamp", [](const Tensor& x) { return clamp(x, -1, 2); }, [](double v) { return std::fmin(std::fmax(v, -1), 2); }, -3, 3},
     {"pow3", [](const Tensor& x) { return pow(x, 3); }, [](double v) { return v * v * v; }, -3, 3},
     {"pow1.7", [](const Tensor& x) { return pow(x, 1.7); }, [](double v) { return std::pow(v, 1.7); }, 0.1, 3},
-    {"affine", [](const Tensor& x) { return 2.0 - (3.0 * x / 4.0 + 1.0) + 1.0 / (x + 9.0); }, [](double v) { return 2 - (0.75 * v + 1) + 1 / (v + 9); }, -3, 3},
+    {"affine", [](const Tensor& x) { return 9.0 - (3.0 * x / 4.0 - 1.0) + 1.0 / (x + 9.0); }, [](double v) { return 10 - 0.75 * v + 1 / (v + 9); }, -3, 3},
 };
 TEST(Elementwise, UnaryValuesInEveryFloatType) {
   for (const Unary& u : kUnary) {

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "ops/elementwise.h"
+#include "kernels/reduce.h"
+#include "ops/fast.h"
 #include "ops/fold.h"
 #include "ops/index.h"
 
@@ -31,6 +33,30 @@ struct Min {
   template <class A> static A join(A a, A v) { return a < v || a != a ? a : v; }
 };
 
+// A row of floats by the kernels, where the rule has one.
+template <class Rule> constexpr bool kHasKernel = !std::is_same_v<Rule, Prod>;
+template <class Rule> double reduce_floats(const float* x, int64_t n) {
+  if constexpr (std::is_same_v<Rule, Sum>) return kernels::sum(x, n);
+  else return static_cast<double>(kernels::extreme(std::is_same_v<Rule, Max>, x, n));
+}
+// Four partial results hide the latency.
+template <class Rule, class A, class T> A reduce_row(const T* p, int64_t n) {
+  A a[4] = {Rule::template start<A>(), Rule::template start<A>(), Rule::template start<A>(), Rule::template start<A>()};
+  int64_t i = 0;
+  if constexpr (kHasKernel<Rule> && sizeof(Acc<T>) == 4) {
+    float buffer[kPiece];
+    for (; n - i >= 16;) {
+      const int64_t count = std::is_same_v<T, float> ? n - i : std::min(n - i, kPiece);
+      a[0] = Rule::join(a[0], reduce_floats<Rule>(floats(p + i, 1, count, buffer), count));
+      i += count;
+    }
+  }
+  for (; i + 4 <= n; i += 4)
+    for (int k = 0; k < 4; ++k) a[k] = Rule::join(a[k], static_cast<A>(load(p[i + k])));
+  for (; i < n; ++i) a[0] = Rule::join(a[0], static_cast<A>(load(p[i])));
+  return Rule::join(Rule::join(a[0], a[1]), Rule::join(a[2], a[3]));
+}
+
 template <class Rule, class T> void reduce_rows(const Fold& f, const T* x, T* y, double scale) {
   using A = std::conditional_t<std::is_integral_v<T>, int64_t, double>;
   const auto finish = [scale](A a) {
@@ -40,15 +66,7 @@ template <class Rule, class T> void reduce_rows(const Fold& f, const T* x, T* y,
   const int64_t n = f.n, inner = f.inner;
   if (inner == 1) {
     parallel_for(f.outer, std::max<int64_t>(1, kCheapGrain / std::max<int64_t>(1, n)), [=](int64_t begin, int64_t end) {
-      for (int64_t o = begin; o < end; ++o) {
-        const T* p = x + o * n;
-        A a[4] = {Rule::template start<A>(), Rule::template start<A>(), Rule::template start<A>(), Rule::template start<A>()};
-        int64_t i = 0;
-        for (; i + 4 <= n; i += 4)
-          for (int k = 0; k < 4; ++k) a[k] = Rule::join(a[k], static_cast<A>(load(p[i + k])));
-        for (; i < n; ++i) a[0] = Rule::join(a[0], static_cast<A>(load(p[i])));
-        y[o] = finish(Rule::join(Rule::join(a[0], a[1]), Rule::join(a[2], a[3])));
-      }
+      for (int64_t o = begin; o < end; ++o) y[o] = finish(reduce_row<Rule, A>(x + o * n, n));
     });
     return;
   }
@@ -62,7 +80,12 @@ template <class Rule, class T> void reduce_rows(const Fold& f, const T* x, T* y,
       for (int64_t i = 0; i < count; ++i) a[i] = Rule::template start<A>();
       for (int64_t r = 0; r < n; ++r) {
         const T* p = x + (o * n + r) * inner + first;
-        for (int64_t i = 0; i < count; ++i) a[i] = Rule::join(a[i], static_cast<A>(load(p[i])));
+        if constexpr (std::is_same_v<Rule, Sum> && sizeof(Acc<T>) == 4) {
+          float buffer[kRun];
+          kernels::add_to(floats(p, 1, count, buffer), a, count);
+        } else {
+          for (int64_t i = 0; i < count; ++i) a[i] = Rule::join(a[i], static_cast<A>(load(p[i])));
+        }
       }
       for (int64_t i = 0; i < count; ++i) y[o * inner + first + i] = finish(a[i]);
     }
@@ -89,27 +112,28 @@ template <class Rule> Tensor extreme(const char* op, const Tensor& x, const Shap
   });
 }
 
+template <bool kLargest, class T> void arg_rows(const T* x, int64_t* out, int64_t outer, int64_t n, int64_t inner) {
+  parallel_for(outer * inner, std::max<int64_t>(1, kCheapGrain / n), [=](int64_t begin, int64_t end) {
+    for (int64_t at = begin; at < end; ++at) {
+      const T* row = x + at / inner * n * inner + at % inner;
+      if constexpr (std::is_same_v<T, float>) {
+        if (inner == 1) { out[at] = kernels::find(row, n, kernels::extreme(kLargest, row, n)); continue; }
+      }
+      auto best = load(row[0]);
+      int64_t where = 0;
+      for (int64_t i = 1; i < n && best == best; ++i) {
+        const auto v = load(row[i * inner]);
+        if ((kLargest ? v > best : v < best) || v != v) best = v, where = i;
+      }
+      out[at] = where;
+    }
+  });
+}
 template <bool kLargest> Tensor arg_extreme(const char* op, const Tensor& x, int64_t dim, bool keepdim) {
   const Fold f(op, number(x), x.rank() ? Shape{wrap_dim(op, dim, x.rank())} : Shape{}, keepdim);
   if (f.n == 0) throw ShapeError({op, ": no elements to reduce in ", x.shape().str()});
   Tensor y = Tensor::empty(f.out, DType::i64);
-  int64_t* out = y.mutable_data<int64_t>();
-  const int64_t n = f.n, inner = f.inner;
-  TRANSFORMERS_NUMBER_SWITCH(op, f.x.dtype(), {
-    const T* p = f.x.data<T>();
-    parallel_for(f.outer * inner, std::max<int64_t>(1, kCheapGrain / n), [=](int64_t begin, int64_t end) {
-      for (int64_t at = begin; at < end; ++at) {
-        const T* row = p + at / inner * n * inner + at % inner;
-        auto best = load(row[0]);
-        int64_t where = 0;
-        for (int64_t i = 1; i < n && best == best; ++i) {
-          const auto v = load(row[i * inner]);
-          if ((kLargest ? v > best : v < best) || v != v) best = v, where = i;
-        }
-        out[at] = where;
-      }
-    });
-  })
+  TRANSFORMERS_NUMBER_SWITCH(op, f.x.dtype(), arg_rows<kLargest>(f.x.data<T>(), y.mutable_data<int64_t>(), f.outer, f.n, f.inner))
   return y;
 }
 ValuesIndices picked(const Tensor& x, int64_t dim, bool keepdim, const Tensor& index) {

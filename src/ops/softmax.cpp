@@ -1,40 +1,60 @@
-// Softmax and log-softmax along one dimension; f16 and bf16 are computed in float, f32 sums in double.
+// Softmax and log-softmax along one dimension; f16 and bf16 are computed in float.
 #include <cmath>
+#include <vector>
 
-#include "ops/iterate.h"
+#include "kernels/reduce.h"
+#include "ops/fast.h"
 #include "ops/reduce.h"
 
 namespace transformers {
 using namespace detail;
 namespace {
 
+// One row in double: the kernels do float.
+void softmax_row(const double* x, double* y, int64_t n, bool log) {
+  double top = -INFINITY, total = 0;
+  for (int64_t i = 0; i < n; ++i) top = top > x[i] || top != top ? top : x[i];
+  for (int64_t i = 0; i < n; ++i) total += std::exp(x[i] - top);
+  const double rest = std::log(total), scale = 1 / total;
+  for (int64_t i = 0; i < n; ++i) y[i] = log ? x[i] - top - rest : std::exp(x[i] - top) * scale;
+}
+void softmax_row(const float* x, float* y, int64_t n, bool log) { log ? kernels::log_softmax(x, y, n) : kernels::softmax(x, y, n); }
+// softmax: dx = y (g - sum(g y)); log-softmax: dx = g - exp(y) sum(g).
+void grad_row(const double* g, const double* y, double* dx, int64_t n, bool log) {
+  double total = 0;
+  for (int64_t i = 0; i < n; ++i) total += log ? g[i] : g[i] * y[i];
+  for (int64_t i = 0; i < n; ++i) dx[i] = log ? g[i] - std::exp(y[i]) * total : y[i] * (g[i] - total);
+}
+void grad_row(const float* g, const float* y, float* dx, int64_t n, bool log) {
+  log ? kernels::log_softmax_grad(g, y, dx, n) : kernels::softmax_grad(g, y, dx, n);
+}
+
 template <class T> void softmax_rows(const T* x, T* y, int64_t rows, int64_t n, bool log) {
-  using A = Acc<T>;
-  parallel_for(rows, std::max<int64_t>(1, kCostlyGrain / std::max<int64_t>(1, n)), [=](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) {
-      const T* p = x + r * n;
-      T* q = y + r * n;
-      A top = -INFINITY;
-      for (int64_t i = 0; i < n; ++i) { const A v = load(p[i]); top = top > v || top != top ? top : v; }
-      double total = 0;
-      for (int64_t i = 0; i < n; ++i) total += static_cast<double>(std::exp(load(p[i]) - top));
-      const A shift = top + static_cast<A>(std::log(total)), scale = static_cast<A>(1 / total);
-      if (log) for (int64_t i = 0; i < n; ++i) q[i] = store<T>(load(p[i]) - shift);
-      else for (int64_t i = 0; i < n; ++i) q[i] = store<T>(std::exp(load(p[i]) - top) * scale);
+  parallel_for(rows, std::max<int64_t>(1, kCostlyGrain / n), [=](int64_t begin, int64_t end) {
+    if constexpr (sizeof(T) >= 4) {
+      for (int64_t r = begin; r < end; ++r) softmax_row(x + r * n, y + r * n, n, log);
+    } else {
+      std::vector<float> row(static_cast<size_t>(n));
+      for (int64_t r = begin; r < end; ++r) {
+        kernels::convert(x + r * n, row.data(), n);
+        softmax_row(row.data(), row.data(), n, log);
+        kernels::convert(row.data(), y + r * n, n);
+      }
     }
   });
 }
-// softmax: dx = y (g - sum(g y)); log-softmax: dx = g - exp(y) sum(g).
 template <class T> void softmax_grad_rows(const T* g, const T* y, T* dx, int64_t rows, int64_t n, bool log) {
-  parallel_for(rows, std::max<int64_t>(1, kCostlyGrain / std::max<int64_t>(1, n)), [=](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) {
-      const T *pg = g + r * n, *py = y + r * n;
-      T* d = dx + r * n;
-      double total = 0;
-      for (int64_t i = 0; i < n; ++i) total += static_cast<double>(load(pg[i])) * (log ? 1.0 : static_cast<double>(load(py[i])));
-      const auto t = static_cast<Acc<T>>(total);
-      if (log) for (int64_t i = 0; i < n; ++i) d[i] = store<T>(load(pg[i]) - std::exp(load(py[i])) * t);
-      else for (int64_t i = 0; i < n; ++i) d[i] = store<T>(load(py[i]) * (load(pg[i]) - t));
+  parallel_for(rows, std::max<int64_t>(1, kCostlyGrain / n), [=](int64_t begin, int64_t end) {
+    if constexpr (sizeof(T) >= 4) {
+      for (int64_t r = begin; r < end; ++r) grad_row(g + r * n, y + r * n, dx + r * n, n, log);
+    } else {
+      std::vector<float> rg(static_cast<size_t>(n)), ry(static_cast<size_t>(n));
+      for (int64_t r = begin; r < end; ++r) {
+        kernels::convert(g + r * n, rg.data(), n);
+        kernels::convert(y + r * n, ry.data(), n);
+        grad_row(rg.data(), ry.data(), rg.data(), n, log);
+        kernels::convert(rg.data(), dx + r * n, n);
+      }
     }
   });
 }
@@ -46,6 +66,7 @@ Tensor softmax_along(const char* name, const Tensor& x, int64_t dim, bool log) {
   const Tensor c = x.detach().contiguous();
   const int64_t n = c.shape().back(), rows = n ? c.numel() / n : 0;
   Tensor y = empty_like(c);
+  if (n == 0) return y;
   TRANSFORMERS_FLOAT_SWITCH(name, x.dtype(), softmax_rows(c.data<T>(), y.mutable_data<T>(), rows, n, log))
   if (!needs_grad({x})) return y;
   return record(y, name, {x}, [y = alias(y), name, rows, n, log](const Tensor& g) -> Grads {

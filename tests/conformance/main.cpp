@@ -42,9 +42,17 @@ int Runner::finish() const {
 struct NamedArea { const char* name; Area run; };
 // nullptr: not built yet; says so and counts as failed.
 static const NamedArea kAreas[] = {
-    {"models", run_models},     {"tokenizers", nullptr}, {"chat_templates", nullptr}, {"processors", nullptr},
-    {"pipelines", nullptr},  {"generation", nullptr}, {"training", nullptr},       {"quantization", nullptr},
-    {"checkpoints", run_checkpoints}, {"realmodels", nullptr}};
+    {"models", run_models},
+    {"tokenizers", nullptr},
+    {"chat_templates", run_chat_templates},
+    {"processors", nullptr},
+    {"pipelines", nullptr},
+    {"generation", nullptr},
+    {"training", nullptr},
+    {"quantization", run_quantization},
+    {"checkpoints", run_checkpoints},
+    {"realmodels", nullptr},
+};
 
 }  // namespace transformers::conformance
 

@@ -1,4 +1,4 @@
-// Highway, restricted to the targets we build for: SSE2 (baseline), AVX2 and AVX-512. A kernel file defines
+// Highway, restricted to the targets we build for: its portable baseline (plain C++), AVX2 and AVX-512. A kernel file defines
 // HWY_TARGET_INCLUDE as its own path, includes <hwy/foreach_target.h> through here, and opens HWY_NAMESPACE.
 // No include guard on purpose of the part below: Highway re-includes the kernel file once per target.
 #ifndef HWY_DISABLED_TARGETS
