@@ -5,7 +5,7 @@
 #include "ops/elementwise.h"
 #include "ops/index.h"
 #include "ops/reduce.h"
-#include "support/gradient_check.h"
+#include "support/probe.h"
 
 namespace transformers {
 using testing::expect_gradient;
@@ -114,6 +114,16 @@ TEST(Ctc, MatchesTheSumOverAllAlignments) {
   const Tensor target = Tensor::from(std::vector<int64_t>{1, 2}, {1, 2});
   EXPECT_NEAR(ctc_loss(lp, target, Tensor::ids({4}), Tensor::ids({2}), 0, Reduction::sum).item(), -std::log(total), 1e-12);
   EXPECT_NEAR(ctc_loss(lp, target, Tensor::ids({4}), Tensor::ids({2})).item(), -std::log(total) / 2, 1e-12);
+}
+
+TEST(Ctc, MatchesPyTorch) {
+  Tensor lp = log_softmax(noise({9, 3, 5}, 1), -1).detach();
+  lp.set_requires_grad();
+  const Tensor targets = Tensor::from(std::vector<int64_t>{1, 2, 2, 0, 3, 3, 0, 0, 4, 1, 2, 3}, {3, 4});
+  const Tensor loss = ctc_loss(lp, targets, Tensor::ids({9, 7, 4}), Tensor::ids({3, 2, 4}));
+  loss.backward();
+  EXPECT_NEAR(loss.item(), 2.9567512689117197, 1e-12);
+  EXPECT_NEAR(testing::probe(lp.grad()), 0.24982176343198226, 1e-12);
 }
 
 TEST(Ctc, GradientsAndInfiniteLosses) {
