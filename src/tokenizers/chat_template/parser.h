@@ -4,7 +4,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "tokenizers/chat_template/ast.h"
+#include "tokenizers/chat_template/statements.h"
 #include "tokenizers/chat_template/lexer.h"
 
 namespace transformers::jinja {
