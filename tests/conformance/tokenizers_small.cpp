@@ -39,7 +39,7 @@ static std::string check(const tk::Engine& engine, const PreTrainedTokenizer& to
       const tk::Input first{a}, second{b};
       batch.push_back(engine.encode(first, pair ? &second : nullptr, true, true, engine.truncation, engine.padding, false));
     }
-    tk::pad_batch(batch, engine.padding.value_or(tk::Padding{}));
+    if (engine.padding) tk::pad_batch(batch, *engine.padding);
     const Json::Array& rows = line.at("out").as_array();
     for (size_t i = 0; i < rows.size(); ++i)
       if (!(why = compare_row(batch.at(i), rows[i])).empty()) return "row " + std::to_string(i) + " " + why;
