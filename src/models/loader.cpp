@@ -28,6 +28,8 @@ const ModelClass& ModelLoader::choose(std::string_view auto_name, const Json& co
   if (config.contains("auto_map") && !ModelRegistry::instance().find_family(config.get("model_type", "")))
     throw UnsupportedError({"model_type \"", config.get("model_type", ""), "\" brings its own Python code (auto_map), which is never run here"});
   const ModelFamily& family = ModelRegistry::instance().family_of(config.get("model_type", ""));
+  for (const std::string& name : config.get("architectures", std::vector<std::string>{}))  // several classes may serve one Auto class
+    if (const ModelClass* c = family.find(name); c && std::find(c->autos.begin(), c->autos.end(), auto_name) != c->autos.end()) return *c;
   if (const ModelClass* c = family.find_auto(auto_name)) return *c;
   std::string names;
   for (const ModelClass& c : family.classes()) names += (names.empty() ? "" : ", ") + c.name;
