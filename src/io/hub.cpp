@@ -307,7 +307,7 @@ std::string hub_file(const std::string& name, const std::string& file, const Hub
 }
 
 std::string resolve_model(const std::string& name, const HubOptions& options) {
-  if (directory_exists(name)) return name;
+  if (directory_exists(name) || file_exists(name)) return name;
   const std::string cache = cache_of(options);
   if (name.empty() || name[0] == '/' || name[0] == '.' || name[0] == '~') throw IoError({name, ": no such folder"});
   const HubRepository repository(name, options.revision, cache);

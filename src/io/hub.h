@@ -25,7 +25,7 @@ struct HubOptions {
   std::function<void(const std::string& file, int64_t done, int64_t total)> progress;
 };
 
-/// A local folder with the model's files: `name` itself when it is a folder, else the cached (or downloaded) snapshot of
+/// A local folder with the model's files: `name` itself when it is a folder (or a file, such as a GGUF file), else the cached (or downloaded) snapshot of
 /// "name", "org/name" or "org/name@revision". Without a connection a cached snapshot is used, with a warning.
 /// Throws IoError when offline and not in the cache, NetworkError, ValueError for a malformed name.
 std::string resolve_model(const std::string& name, const HubOptions& options = {});

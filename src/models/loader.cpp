@@ -117,7 +117,6 @@ std::unique_ptr<Model> ModelLoader::build(const ModelClass& type, const Json& gi
   return model;
 }
 
-// What the caller named, on this machine: a folder or file as it is, a Hub id through the cache.
 static HubOptions hub_options(const PretrainedOptions& options) {
   HubOptions hub;
   hub.revision = options.revision;
@@ -126,12 +125,9 @@ static HubOptions hub_options(const PretrainedOptions& options) {
   hub.variant = options.variant;
   return hub;
 }
-static std::string local_path(const std::string& name, const PretrainedOptions& options) {
-  return file_exists(name) ? name : resolve_model(name, hub_options(options));
-}
 
 static std::unique_ptr<Model> load(const std::function<const ModelClass&(const Json&)>& pick, const std::string& name, const PretrainedOptions& options) {
-  const std::string path = local_path(name, options);
+  const std::string path = resolve_model(name, hub_options(options));
   Json config;
   StateDict checkpoint;
   if (const std::string gguf = gguf_file_of(path); !gguf.empty()) {
