@@ -21,7 +21,8 @@ struct Pooling {
     const std::string modules = join_path(folder, "modules.json");
     if (!file_exists(modules)) return;
     normalize = false;
-    for (const Json& module : Json::load(modules).as_array()) {
+    const Json list = Json::load(modules);
+    for (const Json& module : list.as_array()) {
       const std::string type = module.get("type", ""), path = module.get("path", "");
       if (type.find("Pooling") != std::string::npos) {
         const Json c = Json::load(join_path(join_path(folder, path), "config.json"));
