@@ -1,6 +1,5 @@
-// Fused attention kernels with Highway: register-tiled products, online softmax, decode against f32 and 16-bit caches.
+// Fused attention kernels with Highway: register-tiled products, online softmax.
 #include <algorithm>
-#include <type_traits>
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/attention.cpp"
 #include "kernels/cpu/simd.h"
@@ -94,112 +93,6 @@ void softmax_step(float* s, int64_t keys, int64_t queries, const AttentionSoftma
 
 template <class T> HWY_INLINE V load(const T* p) { return load_as_float(F(), p); }
 
-// N rows of n values as floats: where several heads share them, 16-bit rows are widened once into the buffer.
-constexpr int kGroup = 8;
-constexpr int64_t kWidest = 512;
-template <class T> HWY_INLINE void widen_group(const T* x, int64_t stride, int rows, int64_t n, float* buffer) {
-  const F d;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  for (int r = 0; r < rows; ++r, x += stride, buffer += kWidest) {
-    int64_t i = 0;
-    for (; i + lanes <= n; i += lanes) hn::StoreU(load(x + i), d, buffer + i);
-    for (; i < n; ++i) buffer[i] = static_cast<float>(x[i]);
-  }
-}
-
-// Scores of N keys for every head.
-template <int N, class T> HWY_INLINE void dots(const T* k, int64_t stride, const AttentionDecode& a, float* scores) {
-  const F d;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d)), whole = a.d / lanes * lanes;
-  for (int64_t g = 0; g < a.g; ++g) {
-    const float* q = a.q + g * a.d;
-    V sum[N];
-    TRANSFORMERS_UNROLL for (int j = 0; j < N; ++j) sum[j] = hn::Zero(d);
-    for (int64_t i = 0; i < whole; i += lanes) {
-      const V x = hn::LoadU(d, q + i);
-      TRANSFORMERS_UNROLL for (int j = 0; j < N; ++j) sum[j] = hn::MulAdd(x, load(k + j * stride + i), sum[j]);
-    }
-    TRANSFORMERS_UNROLL for (int j = 0; j < N; ++j) {
-      float dot = hn::GetLane(hn::SumOfLanes(d, sum[j]));
-      for (int64_t i = whole; i < a.d; ++i) dot += static_cast<float>(k[j * stride + i]) * q[i];
-      scores[g * a.keys + j] = dot;
-    }
-  }
-}
-// out += p v for N keys and every head.
-template <int N, class T> HWY_INLINE void add_values(const T* v, int64_t stride, const AttentionDecode& a, const float* p, float* out) {
-  const F d;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  for (int64_t g = 0; g < a.g; ++g) {
-    float* y = out + g * a.dv;
-    V w[N];
-    TRANSFORMERS_UNROLL for (int j = 0; j < N; ++j) w[j] = hn::Set(d, p[g * a.keys + j]);
-    int64_t i = 0;
-    for (; i + lanes <= a.dv; i += lanes) {
-      V sum = hn::LoadU(d, y + i);
-      TRANSFORMERS_UNROLL for (int j = 0; j < N; ++j) sum = hn::MulAdd(w[j], load(v + j * stride + i), sum);
-      hn::StoreU(sum, d, y + i);
-    }
-    for (; i < a.dv; ++i)
-      for (int j = 0; j < N; ++j) y[i] += p[g * a.keys + j] * static_cast<float>(v[j * stride + i]);
-  }
-}
-
-template <class T> void decode(const AttentionDecode& a, float* scores, float* top, float* sum, float* out) {
-  const F d;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  const T* k = static_cast<const T*>(a.k);
-  const T* v = static_cast<const T*>(a.v);
-  const bool widen = !std::is_same_v<T, float> && a.g > 1 && std::max(a.d, a.dv) <= kWidest;
-  HWY_ALIGN float buffer[std::is_same_v<T, float> ? 1 : kGroup * kWidest];
-  int64_t s = 0;
-  for (; s + kGroup <= a.keys; s += kGroup) {
-    if (widen) widen_group(k + s * a.k_stride, a.k_stride, kGroup, a.d, buffer), dots<kGroup>(buffer, kWidest, a, scores + s);
-    else dots<kGroup>(k + s * a.k_stride, a.k_stride, a, scores + s);
-  }
-  for (; s < a.keys; ++s) dots<1>(k + s * a.k_stride, a.k_stride, a, scores + s);
-
-  for (int64_t g = 0; g < a.g; ++g) {
-    float* p = scores + g * a.keys;
-    float most = top[g];
-    if (a.softcap > 0)
-      for (s = 0; s < a.keys; ++s) p[s] = a.softcap * hn::GetLane(fast_tanh(d, hn::Set(d, p[s] / a.softcap)));
-    if (a.extra)
-      for (s = 0; s < a.keys; ++s) p[s] += a.extra[g * a.extra_stride + s];
-    if (a.visible)
-      for (s = 0; s < a.keys; ++s)
-        if (!a.visible[s]) p[s] = -__builtin_inff();
-    for (s = 0; s < a.keys; ++s) most = std::max(most, p[s]);
-    const V shift = hn::Set(d, most);
-    const float fix = hn::GetLane(fast_exp(d, hn::Set(d, top[g] - most)));
-    V total = hn::Zero(d);
-    float rest = 0;
-    for (s = 0; s + lanes <= a.keys; s += lanes) {
-      const V e = fast_exp(d, hn::Sub(hn::LoadU(d, p + s), shift));
-      hn::StoreU(e, d, p + s);
-      total = hn::Add(total, e);
-    }
-    for (; s < a.keys; ++s) rest += p[s] = hn::GetLane(fast_exp(d, hn::Set(d, p[s] - most)));
-    top[g] = most;
-    sum[g] = sum[g] * fix + hn::GetLane(hn::SumOfLanes(d, total)) + rest;
-    float* y = out + g * a.dv;
-    if (fix != 1)
-      for (int64_t i = 0; i < a.dv; ++i) y[i] *= fix;
-  }
-
-  for (s = 0; s + kGroup <= a.keys; s += kGroup) {
-    if (widen) widen_group(v + s * a.v_stride, a.v_stride, kGroup, a.dv, buffer), add_values<kGroup>(buffer, kWidest, a, scores + s, out);
-    else add_values<kGroup>(v + s * a.v_stride, a.v_stride, a, scores + s, out);
-  }
-  for (; s < a.keys; ++s) add_values<1>(v + s * a.v_stride, a.v_stride, a, scores + s, out);
-}
-
-void decode_any(const AttentionDecode& a, float* scores, float* top, float* sum, float* out) {
-  if (a.type == DType::f32) decode<float>(a, scores, top, sum, out);
-  else if (a.type == DType::f16) decode<Half>(a, scores, top, sum, out);
-  else decode<BFloat16>(a, scores, top, sum, out);
-}
-
 template <class T> void widen(const T* x, int64_t stride, int64_t rows, int64_t n, float* y, int64_t padded) {
   const F d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
@@ -224,7 +117,6 @@ HWY_AFTER_NAMESPACE();
 namespace transformers::kernels {
 HWY_EXPORT(product);
 HWY_EXPORT(softmax_step);
-HWY_EXPORT(decode_any);
 HWY_EXPORT(widen_any);
 void attention_product(const float* a, int64_t row, int64_t column, const float* b, int64_t ldb, float* c, int64_t ldc, int64_t m, int64_t n,
                        int64_t k, const float* scale) noexcept {
@@ -232,9 +124,6 @@ void attention_product(const float* a, int64_t row, int64_t column, const float*
 }
 void attention_softmax(float* s, int64_t keys, int64_t queries, const AttentionSoftmax& o, float* top, float* sum, float* correction) noexcept {
   HWY_DYNAMIC_DISPATCH(softmax_step)(s, keys, queries, o, top, sum, correction);
-}
-void attention_decode(const AttentionDecode& a, float* scores, float* top, float* sum, float* out) noexcept {
-  HWY_DYNAMIC_DISPATCH(decode_any)(a, scores, top, sum, out);
 }
 void widen_rows(DType type, const void* x, int64_t stride, int64_t rows, int64_t n, float* y, int64_t padded) noexcept {
   HWY_DYNAMIC_DISPATCH(widen_any)(type, x, stride, rows, n, y, padded);
