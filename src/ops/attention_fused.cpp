@@ -13,7 +13,7 @@
 namespace transformers::detail {
 namespace {
 
-constexpr int64_t kRows = 128;  // query rows of a block: its transposed queries and scores stay in L2
+constexpr int64_t kRows = 64;  // query rows of a block: its transposed queries and scores stay in L2
 constexpr int64_t kKeys = 96;   // keys of a tile
 
 bool has_rows(const Tensor& x) { return x.strides()[3] == 1 || x.dim(3) == 1; }
