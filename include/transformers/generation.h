@@ -48,6 +48,9 @@ struct GenerationOutput {
   Tensor beam_indices;
 };
 
+/// Model inputs of tokenized rows. Throws ValueError unless they have equal lengths.
+Inputs to_inputs(const BatchEncoding& rows);
+
 /// The full form. `in` holds the prompt ("input_ids", or "input_features" ... for encoder-decoders) and masks.
 GenerationOutput generate(const Model& model, const Inputs& in, const GenerationConfig& options);
 

@@ -8,6 +8,7 @@
 #include "ops/elementwise.h"
 #include "ops/index.h"
 #include "ops/random.h"
+#include "transformers/tokenizer.h"
 
 namespace transformers {
 
@@ -171,9 +172,30 @@ GenerationOutput generate(const Model& model, const Inputs& given, const Generat
     run.prompts = std::move(prompts), c.encoder_ids = std::move(encoder);
   }
   run.settings = std::move(s);
-  return beams > 1 ? run_beam_search(run) : run_sampling(run);
+  GenerationOutput out = beams > 1 ? run_beam_search(run) : run_sampling(run);
+  if (model.generates_without_prompt()) out.sequences = out.sequences.slice(1, c.prompt_length, out.sequences.dim(1)).contiguous();
+  return out;
 }
 
+Inputs to_inputs(const BatchEncoding& rows) {
+  Inputs in;
+  const auto put = [&](const char* name, const BatchEncoding::Rows& values) {
+    if (values.empty()) return;
+    const int64_t width = static_cast<int64_t>(values[0].size());
+    std::vector<int64_t> flat;
+    for (const auto& row : values) {
+      if (static_cast<int64_t>(row.size()) != width)
+        throw ValueError("Unable to create tensor, you should activate truncation and/or padding: the rows have different lengths");
+      flat.insert(flat.end(), row.begin(), row.end());
+    }
+    in.set(name, Tensor::from(flat, {static_cast<int64_t>(values.size()), width}));
+  };
+  put("input_ids", rows.input_ids), put("token_type_ids", rows.token_type_ids), put("attention_mask", rows.attention_mask);
+  return in;
+}
+
+Outputs PretrainedModel::operator()(const BatchEncoding& encoding) const { return model_->forward(to_inputs(encoding)); }
+Tensor PretrainedModel::generate(const BatchEncoding& encoding, const GenerationConfig& options) const { return generate(to_inputs(encoding), options); }
 Tensor PretrainedModel::generate(const Inputs& in, const GenerationConfig& options) const { return transformers::generate(*model_, in, options).sequences; }
 
 }  // namespace transformers

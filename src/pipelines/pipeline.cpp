@@ -90,22 +90,6 @@ Tensor Pipeline::Impl::embed(const std::vector<std::string>&) const { throw Unsu
 std::shared_ptr<Model> TaskContext::model(std::string_view auto_class) const { return ModelLoader::from_pretrained(auto_class, path, options.model); }
 PreTrainedTokenizer TaskContext::tokenizer() const { return load_tokenizer(path); }
 
-Inputs to_inputs(const BatchEncoding& rows) {
-  Inputs in;
-  const auto put = [&](const char* name, const BatchEncoding::Rows& values) {
-    if (values.empty()) return;
-    const int64_t width = static_cast<int64_t>(values[0].size());
-    std::vector<int64_t> flat;
-    for (const auto& row : values) {
-      if (static_cast<int64_t>(row.size()) != width) throw ValueError("Unable to create tensor, you should activate truncation and/or padding: the rows have different lengths");
-      flat.insert(flat.end(), row.begin(), row.end());
-    }
-    in.set(name, Tensor::from(flat, {static_cast<int64_t>(values.size()), width}));
-  };
-  put("input_ids", rows.input_ids), put("token_type_ids", rows.token_type_ids), put("attention_mask", rows.attention_mask);
-  return in;
-}
-
 BatchEncoding tokenize_for(const PreTrainedTokenizer& tokenizer, const Model& model, const std::string& text) {
   TokenizeOptions o;
   const int64_t positions = model.config().get("max_position_embeddings", 0);

@@ -1,5 +1,6 @@
 // What pipelines are made from: the loaded parts of a model folder, and the table of tasks.
 #pragma once
+#include "transformers/generation.h"
 #include "transformers/pipeline.h"
 #include "transformers/tokenizer.h"
 
@@ -23,8 +24,6 @@ using TaskFactory = std::shared_ptr<const Pipeline::Impl> (*)(const TaskContext&
 std::string model_path(const std::string& name, const PretrainedOptions& options = {});
 /// The tokenizer of a model folder or of a GGUF file.
 PreTrainedTokenizer load_tokenizer(const std::string& path);
-/// Model inputs of tokenized rows of equal length.
-Inputs to_inputs(const BatchEncoding& rows);
 /// Tokenizes one text, truncated to what the model takes.
 BatchEncoding tokenize_for(const PreTrainedTokenizer& tokenizer, const Model& model, const std::string& text);
 /// "id2label"[id], or "LABEL_id".

@@ -134,7 +134,7 @@ void load_as(const std::string& kind, const std::string& path) {
   } else if (kind == "config") {
     ModelLoader::from_config("AutoModel", Json::load(path));
   } else if (kind == "tokenizer") {
-    AutoTokenizer::from_tokenizer_json(read_file(path))("ab zz b a");
+    AutoTokenizer::from_tokenizer_json(std::string_view(read_file(path)))("ab zz b a");
   } else if (kind == "folder") {
     const Json config = ModelLoader::load_config(path);
     ModelLoader::class_from_pretrained(config["architectures"].is_array() ? config["architectures"].at(size_t{0}).as_string() : "", path, {});

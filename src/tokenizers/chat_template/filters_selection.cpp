@@ -54,22 +54,9 @@ class SelectIter final : public Iter {
   bool wanted_;
 };
 
-// The source's iteration starts when the first item is asked for: what is wrong with it shows only then.
-class LazyIter final : public Iter {
- public:
-  explicit LazyIter(const Value& source) : source_(source) {}
-  bool next(Runtime& rt, Value& out) override {
-    if (!iter_) iter_ = jinja::truthy(rt, source_) ? jinja::iterate(rt, source_) : rt.arena.make<ArrayIter>(nullptr, size_t{0});
-    return iter_->next(rt, out);
-  }
-
- private:
-  Value source_;
-  Iter* iter_ = nullptr;
-};
-
 Value map(Runtime& rt, const Value& in, const Args& args) {
-  Iter* source = rt.arena.make<LazyIter>(in);
+  if (!truthy(rt, in)) return empty_iterator(rt);
+  Iter* source = iterate(rt, in);
   const AttributeGetter* getter = nullptr;
   FilterFn fn = nullptr;
   Args given;
@@ -88,7 +75,8 @@ Value map(Runtime& rt, const Value& in, const Args& args) {
 
 template <bool Wanted, bool ByAttribute>
 Value select(Runtime& rt, const Value& in, const Args& args) {
-  Iter* source = rt.arena.make<LazyIter>(in);
+  if (!truthy(rt, in)) return empty_iterator(rt);
+  Iter* source = iterate(rt, in);
   const AttributeGetter* getter = nullptr;
   size_t used = 0;
   if (ByAttribute) {
@@ -116,9 +104,9 @@ Value attr(Runtime& rt, const Value& in, const Args& args) {
   return get_attribute(rt, in, s);
 }
 
-constexpr NamedFilter kFilters[] = {{"attr", attr}, {"map", map}, {"reject", select<false, false>},
-                                    {"rejectattr", select<false, true>}, {"select", select<true, false>},
-                                    {"selectattr", select<true, true>}};
+constexpr NamedFilter kFilters[] = {{"attr", attr}, {"map", deferred<map>}, {"reject", deferred<select<false, false>>},
+                                    {"rejectattr", deferred<select<false, true>>}, {"select", deferred<select<true, false>>},
+                                    {"selectattr", deferred<select<true, true>>}};
 
 }  // namespace
 

@@ -11,7 +11,7 @@ Value keep_markup(Runtime& rt, const Str* s, std::string text) { return rt.strin
 
 template <std::string (*F)(std::string_view)>
 Value mapped(Runtime& rt, const Value& in, const Args& args) {
-  bind("filter", args, {"unused"});
+  no_arguments("filter", args);
   const Str* s = to_str(rt, in);
   rt.charge_bytes(s->size * 8);
   return keep_markup(rt, s, F(s->view()));
@@ -56,7 +56,7 @@ Value replace(Runtime& rt, const Value& in, const Args& args) {
   return Value::of(replace_text(rt, s, f, t, most));
 }
 Value string(Runtime& rt, const Value& in, const Args& args) {
-  bind("string", args, {"unused"});
+  no_arguments("string", args);
   return Value::of(to_str(rt, in));
 }
 Value center(Runtime& rt, const Value& in, const Args& args) {
@@ -66,7 +66,7 @@ Value center(Runtime& rt, const Value& in, const Args& args) {
 }
 Value indent(Runtime& rt, const Value& in, const Args& args) {
   const auto [width, first, blank] = bind("indent", args, {"width", "first", "blank"});
-  const Str* s = to_str(rt, in);
+  const Str* s = string_of(rt, in, "indent");
   std::string by;
   if (width.is_string()) by = width.s->view();
   else by.assign(static_cast<size_t>(std::clamp<int64_t>(integer(rt, width, 4, "width"), 0, 100000)), ' ');
@@ -182,7 +182,7 @@ Value wordwrap(Runtime& rt, const Value& in, const Args& args) {
   return rt.string(out);
 }
 Value wordcount(Runtime& rt, const Value& in, const Args& args) {
-  bind("wordcount", args, {"unused"});
+  no_arguments("wordcount", args);
   const Str* s = to_str(rt, in);
   rt.charge_bytes(s->size * 4);
   int64_t n = 0;

@@ -10,6 +10,9 @@ void positional(const char* who, const Args& args, size_t least, size_t most) {
   if (args.size < least) fail(Kind::type, {who, "() expected at least ", least, " argument, got ", args.size});
   if (args.size > most) fail(Kind::type, {who, "() expected at most ", most, " arguments, got ", args.size});
 }
+void no_arguments(const char* who, const Args& args) {
+  if (args.size || args.keyword_count) fail(Kind::type, {who, "() takes 1 argument but ", 1 + args.size + args.keyword_count, " were given"});
+}
 const Str* string_of(Runtime& rt, const Value& v, const char* who) {
   require_defined(rt, v);
   if (!v.is_string()) fail(Kind::type, {who, "() argument must be str, not ", type_name(v)});
@@ -194,7 +197,7 @@ Value split(Runtime& rt, const Value& self, const Args& args) {
 }
 Value splitlines(Runtime& rt, const Value& self, const Args& args) {
   const auto [keep] = bind("splitlines", args, {"keepends"});
-  const bool keep_ends = !keep.is_missing() && truthy(rt, keep);
+  const bool keep_ends = !keep.is_missing() && index_of(rt, keep, "keepends") != 0;
   std::vector<Value> out;
   const char *start = self.s->data, *end = start + self.s->size;
   for (const char* p = start; p < end;) {

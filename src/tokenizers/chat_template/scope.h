@@ -2,7 +2,7 @@
 #pragma once
 #include <vector>
 
-#include "tokenizers/chat_template/ast.h"
+#include "tokenizers/chat_template/statements.h"
 
 namespace transformers::jinja {
 

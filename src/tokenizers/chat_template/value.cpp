@@ -257,20 +257,19 @@ void Dict::reserve(Runtime& rt, size_t wanted) {
 namespace {
 class StringIter final : public Iter {
  public:
-  explicit StringIter(const Str* s) : p_(s->data), end_(s->data + s->size), markup_(s->markup) {}
+  explicit StringIter(const Str* s) : p_(s->data), end_(s->data + s->size) {}
   const char* type_name() const override { return "str_iterator"; }
   bool next(Runtime& rt, Value& out) override {
     if (p_ == end_) return false;
     const char* start = p_;
     decode(p_);
     out = Value::of(static_cast<const Str*>(
-        rt.arena.make<Str>(start, static_cast<size_t>(p_ - start), size_t{1}, markup_, nullptr)));
+        rt.arena.make<Str>(start, static_cast<size_t>(p_ - start), size_t{1}, false, nullptr)));
     return true;
   }
 
  private:
   const char *p_, *end_;
-  bool markup_;
 };
 }  // namespace
 
