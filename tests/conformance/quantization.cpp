@@ -95,7 +95,7 @@ std::string check_tables(const Json& c) {
         if (!c.contains(r.name)) continue;
         const Json& v = c.at(r.name).at(static_cast<size_t>(i));
         const double want = v.is_string() ? (v.as_string() == "nan" ? NAN : v.as_string() == "inf" ? INFINITY : -INFINITY) : v.as_double();
-        if (!(std::isnan(want) ? std::isnan(r.ours) : r.ours == want)) return cat({r.name, " byte ", i, " is ", double{r.ours}, ", expected ", want});
+        if (!(std::isnan(want) ? std::isnan(r.ours) : r.ours == static_cast<float>(want))) return cat({r.name, " byte ", i, " is ", double{r.ours}, ", expected ", want});
       }
     }
     return "";
