@@ -27,7 +27,7 @@ std::string check_minilm(const Json& want, const std::string& model, double embe
   const Pipeline pipe = pipeline("feature-extraction", model);
   std::vector<std::string> texts;
   for (const Json& s : want["sentences"].as_array()) texts.push_back(s["text"].as_string());
-  const Tensor e = pipe.embed(texts);
+  const Tensor e = pipe.embed(texts, 512);  // as the data were made; the folder itself says 256
   const std::vector<float> v = e.to_floats();
   const size_t width = static_cast<size_t>(e.dim(1));
   for (size_t i = 0; i < texts.size() && embedding_limit > 0; ++i) {
