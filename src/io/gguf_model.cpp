@@ -139,7 +139,7 @@ Json gguf_config(const StateDict& file) {
   set_token_id(config, "eos_token_id", vocabulary.eos_id);
   set_token_id(config, "pad_token_id", vocabulary.pad_id);
   if (name == "bert") {
-    c.set("add_pooling_layer", false);  // the format has no place for the pooler
+    config.set("add_pooling_layer", false);  // the format has no place for the pooler
     config.set("hidden_act", "gelu");
     config.set("type_vocab_size", file.gguf.get("tokenizer.ggml.token_type_count", 2));
   } else {
