@@ -56,17 +56,18 @@ void softmax_step(float* s, int64_t keys, int64_t queries, const AttentionSoftma
   const F d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   const V hidden = hn::Set(d, -__builtin_inff()), cap = hn::Set(d, o.softcap), inverse = hn::Set(d, o.softcap > 0 ? 1 / o.softcap : 0);
+  const V scale = hn::Set(d, o.scale);
   const bool plain = o.softcap <= 0 && !o.keys && !o.high && !o.extra;
   for (int64_t q = 0; q < queries; q += lanes) {
     float* column = s + q;
     const V before = hn::LoadU(d, top + q);
     V most = before;
     if (plain) {
-      for (int64_t k = 0; k < keys; ++k) most = hn::Max(most, hn::LoadU(d, column + k * queries));
+      for (int64_t k = 0; k < keys; ++k) most = hn::Max(most, hn::Mul(scale, hn::LoadU(d, column + k * queries)));
     } else {
       const V low = o.high ? hn::LoadU(d, o.low + q) : hn::Zero(d), high = o.high ? hn::LoadU(d, o.high + q) : hn::Zero(d);
       for (int64_t k = 0; k < keys; ++k) {
-        V x = hn::LoadU(d, column + k * queries);
+        V x = hn::Mul(scale, hn::LoadU(d, column + k * queries));
         if (o.softcap > 0) x = hn::Mul(cap, fast_tanh(d, hn::Mul(x, inverse)));
         if (o.extra) x = hn::Add(x, hn::LoadU(d, o.extra + k * queries + q));
         if (o.high) {
@@ -79,8 +80,9 @@ void softmax_step(float* s, int64_t keys, int64_t queries, const AttentionSoftma
       }
     }
     V total = hn::Zero(d);
+    const V factor = plain ? scale : hn::Set(d, 1.0f);
     for (int64_t k = 0; k < keys; ++k) {
-      const V p = fast_exp(d, hn::Sub(hn::LoadU(d, column + k * queries), most));
+      const V p = fast_exp(d, hn::MulSub(factor, hn::LoadU(d, column + k * queries), most));
       total = hn::Add(total, p);
       hn::StoreU(p, d, column + k * queries);
     }
