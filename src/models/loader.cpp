@@ -8,6 +8,7 @@
 #include "io/gguf_model.h"
 #include "io/hub.h"
 #include "io/model_files.h"
+#include "quantizers/checkpoint.h"
 
 namespace transformers {
 
@@ -137,6 +138,7 @@ static std::unique_ptr<Model> load(const std::function<const ModelClass&(const J
   } else {
     config = ModelLoader::load_config(path);
     checkpoint = load_checkpoint(path, options.variant);
+    if (config["quantization_config"].is_object()) checkpoint = dequantize_checkpoint(checkpoint, config["quantization_config"]);
   }
   std::unique_ptr<Model> model = ModelLoader::build(pick(config), config, &checkpoint, options);
   const std::string generation = join_path(path, "generation_config.json");
