@@ -12,7 +12,7 @@ void pass_on(Outputs& out, const Outputs& base) {
 }
 
 int64_t hidden_width(const Json& config, const Model& backbone) {
-  for (const char* key : {"hidden_size", "n_embd", "d_model", "dim"})
+  for (const char* key : {"word_embed_proj_dim", "hidden_size", "n_embd", "d_model", "dim"})
     if (config[key].is_int()) return config.get(key, 0);
   if (!backbone.input_embeddings()) throw ConfigError("config: hidden_size is missing");
   return backbone.input_embeddings()->weight()->in();
