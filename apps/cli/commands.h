@@ -22,7 +22,7 @@ struct ChatOptions {
 struct DownloadOptions { std::string model, revision = "main", cache_dir, local_dir; bool force = false; };
 struct QuantizeOptions { std::string model, output, type = "Q8_0"; };
 struct TokenizeOptions_ { std::string model; std::vector<std::string> texts; bool ids_only = false, special = true; };
-struct PerplexityOptions { std::string model, file, dtype = "auto"; int64_t max_length = 1024, stride = 512; };
+struct BenchOptions { std::string model; bool jsonl = false; int64_t prompt = 512, generate = 128; int threads = 0; };
 
 int run_task(const RunOptions& o);
 int chat(const ChatOptions& o);
@@ -30,9 +30,9 @@ int download(const DownloadOptions& o);
 int quantize(const QuantizeOptions& o);
 int tokenize(const TokenizeOptions_& o);
 int env();
+int bench(const BenchOptions& o);
 
-/// Settings of the form name=value as a JSON object: numbers, true/false and JSON literals are read as such.
-class SettingsReader;
+/// Settings of the form name=value as the text of a JSON object: numbers, true/false and JSON literals are read as such.
 std::string settings_to_json(const std::vector<std::string>& settings);
 /// Whether a stream is a terminal (progress bars and colours only then).
 bool is_terminal(int fd);

@@ -63,6 +63,14 @@ static int dispatch(int argc, char** argv) {
   tokenize_cmd->add_flag("--ids", tok.ids_only, "Print ids only");
   tokenize_cmd->add_flag("!--no-special-tokens", tok.special, "Leave out [CLS], <s> and the like");
 
+  BenchOptions speed;
+  CLI::App* bench_cmd = app.add_subcommand("bench", "Measure prompt and decode speed of a causal language model");
+  bench_cmd->add_option("model", speed.model, "Model folder, GGUF file or Hub id");
+  bench_cmd->add_flag("--jsonl", speed.jsonl, "Read jobs from standard input, one JSON object a line");
+  bench_cmd->add_option("--prompt", speed.prompt, "Prompt tokens")->capture_default_str();
+  bench_cmd->add_option("--generate", speed.generate, "Generated tokens")->capture_default_str();
+  bench_cmd->add_option("-t,--threads", speed.threads, "Threads (default: all cores)");
+
   CLI::App* env_cmd = app.add_subcommand("env", "Print version, machine and paths for a bug report");
 
   try {
@@ -75,6 +83,7 @@ static int dispatch(int argc, char** argv) {
   if (download_cmd->parsed()) return download(get);
   if (quantize_cmd->parsed()) return quantize(quant);
   if (tokenize_cmd->parsed()) return tokenize(tok);
+  if (bench_cmd->parsed()) return bench(speed);
   if (env_cmd->parsed()) return env();
   std::fputs(app.help().c_str(), stdout);
   return 0;

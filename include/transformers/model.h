@@ -143,6 +143,8 @@ class Model {
   /// Arguments of one step. `ids` [B, T] are the tokens not yet in the cache (all of them when cache is null); `base` holds
   /// what the caller passed (attention_mask already grown to all tokens) and, for encoder-decoders, "encoder_outputs".
   virtual Inputs prepare_inputs_for_generation(const Tensor& ids, const Inputs& base, int64_t past) const;
+  /// Whether generate() returns only the new tokens, without the decoder's start tokens (Whisper).
+  virtual bool generates_without_prompt() const { return false; }
   /// Name of the main input ("input_ids", "input_features", "pixel_values", "input_values").
   virtual const char* main_input_name() const { return "input_ids"; }
 

@@ -172,7 +172,9 @@ GenerationOutput generate(const Model& model, const Inputs& given, const Generat
     run.prompts = std::move(prompts), c.encoder_ids = std::move(encoder);
   }
   run.settings = std::move(s);
-  return beams > 1 ? run_beam_search(run) : run_sampling(run);
+  GenerationOutput out = beams > 1 ? run_beam_search(run) : run_sampling(run);
+  if (model.generates_without_prompt()) out.sequences = out.sequences.slice(1, c.prompt_length, out.sequences.dim(1)).contiguous();
+  return out;
 }
 
 Inputs to_inputs(const BatchEncoding& rows) {

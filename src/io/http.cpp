@@ -7,8 +7,6 @@
 #include <exception>
 #include <mutex>
 
-#include "transformers/error.h"
-
 namespace transformers {
 namespace {
 
@@ -93,6 +91,8 @@ HttpResponse http_request(const HttpRequest& request, const HttpSink& sink) {
   if (request.resume_from > 0) curl_easy_setopt(h.curl, CURLOPT_RANGE, range.c_str());
   const CURLcode code = curl_easy_perform(h.curl);
   if (x.thrown) std::rethrow_exception(x.thrown);
+  if (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_COULDNT_CONNECT)
+    throw ConnectError({request.url, ": ", message[0] ? message : curl_easy_strerror(code)});
   if (code != CURLE_OK) throw NetworkError({request.url, ": ", message[0] ? message : curl_easy_strerror(code)});
   if (!x.started && sink.start && x.response.status >= 200 && x.response.status < 300) sink.start(x.response);
   return x.response;

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "transformers/error.h"
+
 namespace transformers {
 
 struct HttpRequest {
@@ -28,7 +30,13 @@ struct HttpSink {
   std::function<void(const char*, size_t)> data;
 };
 
-/// Runs a request. Throws NetworkError when no whole answer arrives; what the sink throws passes through. A status of
+/// Nobody answers at all: no such host, or no connection. Asking again at once would not help.
+class ConnectError : public NetworkError {
+ public:
+  using NetworkError::NetworkError;
+};
+
+/// Runs a request. Throws ConnectError, or NetworkError when no whole answer arrives; what the sink throws passes through. A status of
 /// 400 and more is returned, not thrown.
 HttpResponse http_request(const HttpRequest& request, const HttpSink& sink = {});
 

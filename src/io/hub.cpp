@@ -180,6 +180,8 @@ class Client {
         return;
       } catch (const RefusedError&) {
         throw;
+      } catch (const ConnectError&) {
+        throw;
       } catch (const NetworkError& e) {
         if (left <= 0) throw;
         log_info({"hub: ", e.what(), "; trying again"});
@@ -241,21 +243,33 @@ bool ends_with(const std::string& s, std::string_view end) { return s.size() >= 
 
 }  // namespace
 
-std::vector<std::string> needed_files(const std::vector<std::string>& files) {
-  const auto has = [&](const char* pattern) {
-    return std::any_of(files.begin(), files.end(), [&](const std::string& f) { return ::fnmatch(pattern, f.c_str(), 0) == 0 && f.find('/') == std::string::npos; });
-  };
-  // One form of the weights, in the loader's order of preference; adapters come along.
-  const char* weights = has("model*.safetensors") ? "model*.safetensors" : has("pytorch_model*.bin") ? "pytorch_model*.bin" : has("tf_model*.h5") ? "tf_model*.h5"
-                        : has("flax_model*.msgpack") ? "flax_model*.msgpack" : has("*.safetensors") ? "*.safetensors" : "*.gguf";
+// Whether `name` is BASE[.variant]EXTENSION or one of its shards or its index.
+static bool is_weight(const std::string& name, const std::string& base, const std::string& extension, const std::string& variant) {
+  const std::string v = variant.empty() ? "" : "." + variant;
+  for (const std::string& pattern : {base + v + extension, base + v + "-[0-9]*-of-[0-9]*" + extension, base + "-[0-9]*-of-[0-9]*" + v + extension})
+    if (::fnmatch(pattern.c_str(), name.c_str(), 0) == 0) return true;
+  return false;
+}
+
+std::vector<std::string> needed_files(const std::vector<std::string>& files, const std::string& variant) {
+  const auto any = [&](auto&& test) { return std::any_of(files.begin(), files.end(), test); };
+  // One form of the weights, in the loader's order of preference.
+  std::function<bool(const std::string&)> weights;
+  for (auto [base, extension] : {std::pair{"model", ".safetensors"}, {"pytorch_model", ".bin"}, {"tf_model", ".h5"}, {"flax_model", ".msgpack"}}) {
+    if (weights) break;
+    weights = [base = base, extension = extension, variant](const std::string& f) { return is_weight(f, base, extension, variant); };
+    if (!any(weights)) weights = nullptr;
+  }
+  if (!weights) weights = [](const std::string& f) { return ends_with(f, ".gguf") && f.find('/') == std::string::npos; };
   std::vector<std::string> out;
   for (const std::string& f : files) {
     if (f.find('/') != std::string::npos) {  // only chat templates lie deeper
       if (f.rfind("additional_chat_templates/", 0) == 0) out.push_back(f);
       continue;
     }
-    const bool settings = ends_with(f, ".json") || ends_with(f, ".txt") || ends_with(f, ".model") || ends_with(f, ".jinja") || ends_with(f, ".spm") || ends_with(f, ".vocab") || ends_with(f, ".bpe");
-    if (settings || ::fnmatch(weights, f.c_str(), 0) == 0 || f == "adapter_model.safetensors" || f == "adapter_model.bin") out.push_back(f);
+    bool wanted = weights(f) || f == "adapter_model.safetensors" || f == "adapter_model.bin";
+    for (const char* end : {".json", ".txt", ".model", ".jinja", ".spm", ".vocab", ".bpe"}) wanted = wanted || ends_with(f, end);
+    if (wanted) out.push_back(f);
   }
   return out;
 }
@@ -293,7 +307,7 @@ std::string hub_file(const std::string& name, const std::string& file, const Hub
 }
 
 std::string resolve_model(const std::string& name, const HubOptions& options) {
-  if (directory_exists(name)) return name;
+  if (directory_exists(name) || file_exists(name)) return name;
   const std::string cache = cache_of(options);
   if (name.empty() || name[0] == '/' || name[0] == '.' || name[0] == '~') throw IoError({name, ": no such folder"});
   const HubRepository repository(name, options.revision, cache);
@@ -308,7 +322,7 @@ std::string resolve_model(const std::string& name, const HubOptions& options) {
     const Client client(options);
     const Listing listing = list(client, repository);
     std::vector<std::string> wanted;
-    if (options.allow_patterns.empty()) wanted = needed_files(listing.files);
+    if (options.allow_patterns.empty()) wanted = needed_files(listing.files, options.variant);
     for (const std::string& f : listing.files)
       for (const std::string& p : options.allow_patterns)
         if (::fnmatch(p.c_str(), f.c_str(), 0) == 0) { wanted.push_back(f); break; }

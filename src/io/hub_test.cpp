@@ -235,6 +235,27 @@ TEST_F(Hub, NothingLeavesTheCache) {
   EXPECT_THROW(resolve_model("./nowhere", o), IoError);
 }
 
+TEST_F(Hub, WhenNobodyAnswersItDoesNotWait) {
+  HubOptions o;
+  o.cache_dir = dir.path;
+  o.wait_seconds = 1000;
+  {
+    Server server(hub);
+    o.endpoint = server.url;
+  }
+  EXPECT_THROW(resolve_model("org/m", o), NetworkError);
+}
+
+TEST(HubFiles, OneFormOfTheWeights) {
+  const std::vector<std::string> all = {"README.md", "config.json", "flax_model.msgpack", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "model.fp16.safetensors",
+                                        "model.safetensors.index.json", "onnx/model.onnx", "pytorch_model.bin", "tokenizer.model", "additional_chat_templates/rag.jinja"};
+  EXPECT_EQ(needed_files(all), (std::vector<std::string>{"config.json", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "model.safetensors.index.json", "tokenizer.model",
+                                                         "additional_chat_templates/rag.jinja"}));
+  EXPECT_EQ(needed_files({"model.safetensors", "model.fp16.safetensors"}, "fp16"), std::vector<std::string>{"model.fp16.safetensors"});
+  EXPECT_EQ(needed_files({"a.gguf", "x/b.gguf", "pic.png"}), std::vector<std::string>{"a.gguf"});
+  EXPECT_EQ(needed_files({"tf_model.h5", "pytorch_model.bin"}), std::vector<std::string>{"pytorch_model.bin"});
+}
+
 TEST_F(Hub, ReadsTheEnvironmentAsThePythonLibraryDoes) {
   Env cache("HF_HUB_CACHE", nullptr), older("HUGGINGFACE_HUB_CACHE", nullptr), home("HF_HOME", nullptr), xdg("XDG_CACHE_HOME", nullptr), user("HOME", "/h");
   Env path("HF_TOKEN_PATH", nullptr), oldest("HUGGING_FACE_HUB_TOKEN", nullptr);

@@ -13,7 +13,7 @@
 namespace transformers::kernels {
 namespace {
 
-enum Layout { kF32, kF16, kBf16 };
+enum Layout { kF32, kBf16 };  // f16 panels are widened piece by piece and go as f32
 
 // sums[MR][kPanel], columns [column, column + NV vectors), of x rows times one panel.
 template <int B, int MR, int NV, int L>
@@ -41,10 +41,7 @@ TRANSFORMERS_INLINE void micro(int64_t k, const float* x, int64_t ldx, const voi
     for (int64_t p = 0; p < k; ++p) {
       F wv[NV];
 #pragma GCC unroll 4
-      for (int j = 0; j < NV; ++j) {
-        if constexpr (L == kF32) load_f32<B>(static_cast<const float*>(panel) + p * kPanel + column + j * W, wv[j]);
-        else load_f16<B>(static_cast<const uint16_t*>(panel) + p * kPanel + column + j * W, wv[j]);
-      }
+      for (int j = 0; j < NV; ++j) load_f32<B>(static_cast<const float*>(panel) + p * kPanel + column + j * W, wv[j]);
 #pragma GCC unroll 8
       for (int i = 0; i < MR; ++i) {
         const F a = x[i * ldx + p] - F{};
@@ -80,7 +77,6 @@ TRANSFORMERS_INLINE void strip(int64_t rows, int64_t k, const float* x, int64_t 
 template <int B, int MR, int NV>
 TRANSFORMERS_INLINE void strip_any(int layout, int64_t rows, int64_t k, const float* x, int64_t ldx, const void* panel, float* sums) {
   if (layout == kF32) strip<B, MR, NV, kF32>(rows, k, x, ldx, panel, sums);
-  else if (layout == kF16) strip<B, MR, NV, kF16>(rows, k, x, ldx, panel, sums);
   else strip<B, MR, NV, kBf16>(rows, k, x, ldx, panel, sums);
 }
 
@@ -126,6 +122,19 @@ template <int B> TRANSFORMERS_INLINE void finish_full(const float* sums, int64_t
     }
   }
 }
+// A strip against an f16 panel: 96 rows of the panel at a time become f32 in first-level cache.
+void strip_f16(StripFn run, int64_t rows, int64_t k, const float* x, int64_t ldx, const uint16_t* panel, float* sums) {
+  constexpr int64_t kPiece = 96;
+  alignas(64) float wide[kPiece * kPanel], part[6 * kPanel];
+  for (int64_t p = 0; p < k; p += kPiece) {
+    const int64_t n = std::min(kPiece, k - p);
+    widen_f16(panel + p * kPanel, n * kPanel, wide);
+    run(kF32, rows, n, x + p, ldx, wide, p ? part : sums);
+    if (p)
+      for (int64_t i = 0; i < rows * kPanel; ++i) sums[i] += part[i];
+  }
+}
+
 using FinishFn = void (*)(const float*, int64_t, int64_t, int64_t, const Epilogue&);
 void finish_scalar(const float* s, int64_t rows, int64_t row, int64_t column, const Epilogue& e) { finish_full<16>(s, rows, row, column, e); }
 TRANSFORMERS_TARGET_AVX2 void finish_avx2(const float* s, int64_t rows, int64_t row, int64_t column, const Epilogue& e) {
@@ -139,9 +148,11 @@ FinishFn finish() { return cpu().avx512 ? finish_avx512 : cpu().avx2 ? finish_av
 const float* as_floats(DType type, const void* x, int64_t m, int64_t k, int64_t* ldx) {
   if (type == DType::f32) return static_cast<const float*>(x);
   float* out = static_cast<float*>(scratch(Scratch::gemm_a, m * k * 4));
-  for (int64_t i = 0; i < m; ++i)
-    for (int64_t p = 0; p < k; ++p)
-      out[i * k + p] = type == DType::bf16 ? static_cast<float>(static_cast<const BFloat16*>(x)[i * *ldx + p]) : static_cast<float>(static_cast<const Half*>(x)[i * *ldx + p]);
+  for (int64_t i = 0; i < m; ++i) {
+    if (type == DType::f16) { widen_f16(static_cast<const uint16_t*>(x) + i * *ldx, k, out + i * k); continue; }
+    const BFloat16* row = static_cast<const BFloat16*>(x) + i * *ldx;
+    for (int64_t p = 0; p < k; ++p) out[i * k + p] = row[p];
+  }
   *ldx = k;
   return out;
 }
@@ -191,7 +202,7 @@ void packed_product(DType type, const void* packed, int64_t n, int64_t k, DType 
     parallel_for(panels, 1, [&](int64_t begin, int64_t end) { amx_panels(static_cast<const uint16_t*>(packed), begin, end, n, depth, rows, m, ldx, e); });
     return;
   }
-  const int layout = type == DType::f32 ? kF32 : type == DType::f16 ? kF16 : kBf16;
+  const int layout = type == DType::bf16 ? kBf16 : kF32;
   const StripFn run = cpu().avx512 ? strip_avx512 : cpu().avx2 ? strip_avx2 : strip_scalar;
   const int64_t mr = cpu().avx512 ? 6 : 4;
   int64_t used = k;
@@ -211,9 +222,15 @@ void packed_product(DType type, const void* packed, int64_t n, int64_t k, DType 
     for (int64_t t = begin; t < end; ++t) {
       const int64_t panel = t % panels, first = t / panels * block, last = std::min(m, first + block);
       const char* w = static_cast<const char*>(packed) + panel * kPanel * depth * size_of(type);
+      float* wide = nullptr;  // many rows: the whole f16 panel once
+      if (type == DType::f16 && last - first > mr) {
+        wide = static_cast<float*>(scratch(Scratch::widened, depth * kPanel * 4));
+        widen_f16(reinterpret_cast<const uint16_t*>(w), depth * kPanel, wide);
+      }
       for (int64_t i = first; i < last; i += mr) {
         const int64_t r = std::min(mr, last - i);
-        run(layout, r, used, rows + i * ldx, ldx, w, sums);
+        if (type == DType::f16 && !wide) strip_f16(run, r, used, rows + i * ldx, ldx, reinterpret_cast<const uint16_t*>(w), sums);
+        else run(layout, r, used, rows + i * ldx, ldx, wide ? static_cast<const void*>(wide) : w, sums);
         finish_strip(sums, r, std::min(kPanel, n - panel * kPanel), i, panel * kPanel, e);
       }
     }

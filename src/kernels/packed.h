@@ -35,6 +35,8 @@ void packed_product(DType type, const void* packed, int64_t n, int64_t k, DType 
 
 /// Rows of a strip [rows][kPanel] of sums through the epilogue to y + row * ldy + column.
 void finish_strip(const float* sums, int64_t rows, int64_t cols, int64_t row, int64_t column, const Epilogue& e);
+/// n half-precision values to f32, by the machine's instruction where it has one.
+void widen_f16(const uint16_t* in, int64_t n, float* out);
 /// AMX: x bf16 [m, k padded to 32], row stride ldx, weight in the bf16 layout. Panels [begin, end).
 void amx_panels(const uint16_t* packed, int64_t begin, int64_t end, int64_t n, int64_t k, const uint16_t* x, int64_t m, int64_t ldx, const Epilogue& e);
 /// x to bf16 rows padded with zeros to `padded`.

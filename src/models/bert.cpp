@@ -4,16 +4,19 @@
 
 #include <cmath>
 
+#include "models/custom_heads.h"
+
 namespace transformers {
 
-BertAttention::BertAttention(const Scope& w, const BertConfig& c, int64_t index, const std::string& type)
+BertAttention::BertAttention(const Scope& inner, const Scope& outer, const BertConfig& c, int64_t index, const std::string& type, double scale)
     : layer(index), head_dim(divide_exactly("hidden_size", c.hidden_size, "num_attention_heads", c.num_attention_heads)),
       max_positions(c.max_position_embeddings), position_type(type), dropout_p(c.hidden_dropout_prob),
-      attention_dropout_p(c.attention_probs_dropout_prob), query(w / "self" / "query", c.hidden_size, c.hidden_size),
-      key(w / "self" / "key", c.hidden_size, c.hidden_size), value(w / "self" / "value", c.hidden_size, c.hidden_size),
-      dense(w / "output" / "dense", c.hidden_size, c.hidden_size), norm(w / "output" / "LayerNorm", c.hidden_size, c.layer_norm_eps) {
+      attention_dropout_p(c.attention_probs_dropout_prob), query(inner / "query", c.hidden_size, c.hidden_size),
+      key(inner / "key", c.hidden_size, c.hidden_size), value(inner / "value", c.hidden_size, c.hidden_size),
+      dense(outer / "dense", c.hidden_size, c.hidden_size), norm(outer / "LayerNorm", c.hidden_size, c.layer_norm_eps),
+      relative_scale(scale > 0 ? scale : 1 / std::sqrt(static_cast<double>(head_dim))) {
   if (type == "relative_key" || type == "relative_key_query")
-    distance_embedding = Embedding(w / "self" / "distance_embedding", 2 * max_positions - 1, head_dim);
+    distance_embedding = Embedding(inner / "distance_embedding", 2 * max_positions - 1, head_dim);
 }
 
 Tensor BertAttention::relative_bias(const Tensor& q, const Tensor& k, bool last_distance) const {
@@ -25,7 +28,7 @@ Tensor BertAttention::relative_bias(const Tensor& q, const Tensor& k, bool last_
   const Tensor per_query = positions.expand({T, S, head_dim});
   Tensor bias = einsum("bhld,lrd->bhlr", {q, per_query});                                           // [B, H, T, S]
   if (position_type == "relative_key_query") bias = bias + einsum("bhrd,lrd->bhlr", {k, positions});
-  return bias / std::sqrt(static_cast<double>(head_dim));
+  return bias * relative_scale;
 }
 
 Tensor BertAttention::finish(const Tensor& context, const Tensor& x, const Inputs& in) const {
@@ -119,7 +122,7 @@ Tensor BertEmbeddings::operator()(const Inputs& in) const {
 BertModel::BertModel(const Scope& w, const BertConfig& config, bool has_pooler)
     : c(config), embeddings(w / "embeddings", c), encoder(w / "encoder", c) {
   config_ = c.json;
-  if (has_pooler) pooler = Linear(w / "pooler" / "dense", c.hidden_size, c.hidden_size);
+  if (has_pooler && c.get("add_pooling_layer", true)) pooler = Linear(w / "pooler" / "dense", c.hidden_size, c.hidden_size);
 }
 
 Outputs BertModel::forward(const Inputs& in) const {  // ids [B, T] -> last_hidden_state [B, T, C], pooler_output [B, C]
@@ -133,12 +136,8 @@ Outputs BertModel::forward(const Inputs& in) const {  // ids [B, T] -> last_hidd
 }
 
 BertLmHead::BertLmHead(const Scope& w, const BertConfig& c, const Embedding& table)
-    : transform(w / "transform" / "dense", c.hidden_size, c.hidden_size), norm(w / "transform" / "LayerNorm", c.hidden_size, c.layer_norm_eps), act(c.hidden_act) {
-  const Tensor bias = w.param("bias", {c.vocab_size}, Init::zero());
-  w.tie("decoder.bias", w.full("bias"));
-  if (c.tie_word_embeddings) w.tie("decoder.weight", table.name());
-  decoder = Linear(c.tie_word_embeddings ? table.weight() : w.weight("decoder.weight", {c.vocab_size, c.hidden_size}), bias);
-}
+    : transform(w / "transform" / "dense", c.hidden_size, c.hidden_size), decoder(tied_decoder(w, c.tie_word_embeddings, table)),
+      norm(w / "transform" / "LayerNorm", c.hidden_size, c.layer_norm_eps), act(c.hidden_act) {}
 
 namespace {
 
@@ -146,24 +145,8 @@ Factory backbone(bool pooler) {
   return [=](const Scope& w, const Json& json) -> std::unique_ptr<Model> { return std::make_unique<BertModel>(w, BertConfig(json), pooler); };
 }
 
-/// BertForMaskedLM and BertLMHeadModel: they differ in the loss and in generating.
-struct BertLm final : HeadModel {
-  BertLmHead cls;
-  bool causal;
-  BertLm(const Scope& w, const Json& json, bool causal)
-      : HeadModel(w, json, "bert", backbone(false)), cls(w / "cls" / "predictions", BertConfig(json), *base->input_embeddings()), causal(causal) {}
-  Outputs forward(const Inputs& in) const override {
-    const Outputs h = base->forward(in);
-    Tensor x = h.tensor("last_hidden_state");
-    if (in.last_logits_only) x = x.slice(1, x.dim(1) - 1, x.dim(1));
-    const Tensor logits = cls(x), labels = in.tensor("labels");
-    Outputs out;
-    out.set("loss", causal ? causal_lm_loss(logits, labels) : token_loss(logits, labels)).set("logits", logits);
-    pass_on(out, h);
-    return out;
-  }
-  bool can_generate() const override { return causal; }
-  const Linear* output_embeddings() const override { return &cls.decoder; }
+struct BertVocabulary : BertLmHead {
+  BertVocabulary(const Scope& w, const Json& json, const Embedding& table) : BertLmHead(w / "cls" / "predictions", BertConfig(json), table) {}
 };
 
 struct BertForNextSentencePrediction final : HeadModel {
@@ -201,10 +184,6 @@ struct BertForPreTraining final : HeadModel {
   const Linear* output_embeddings() const override { return &predictions.decoder; }
 };
 
-Factory lm(bool causal) {
-  return [=](const Scope& w, const Json& json) -> std::unique_ptr<Model> { return std::make_unique<BertLm>(w, json, causal); };
-}
-
 }  // namespace
 
 void register_bert(ModelRegistry& r) {
@@ -214,8 +193,8 @@ void register_bert(ModelRegistry& r) {
       .rename("LayerNorm.beta", "LayerNorm.bias")
       .add("BertModel", backbone(true), {"AutoModel", "AutoModelForTextEncoding"})
       .add("BertForPreTraining", make<BertForPreTraining>(), {"AutoModelForPreTraining"})
-      .add("BertForMaskedLM", lm(false), {"AutoModelForMaskedLM", "AutoModelWithLMHead"})
-      .add("BertLMHeadModel", lm(true), {"AutoModelForCausalLM"})
+      .add("BertForMaskedLM", vocabulary_head<BertVocabulary>(backbone(false), "bert", false), {"AutoModelForMaskedLM", "AutoModelWithLMHead"})
+      .add("BertLMHeadModel", vocabulary_head<BertVocabulary>(backbone(false), "bert", true), {"AutoModelForCausalLM"})
       .add("BertForNextSentencePrediction", make<BertForNextSentencePrediction>(), {"AutoModelForNextSentencePrediction"})
       .add("BertForSequenceClassification", pooled_classifier(backbone(true), classifier), {"AutoModelForSequenceClassification"})
       .add("BertForMultipleChoice", multiple_choice_head(backbone(true), classifier), {"AutoModelForMultipleChoice"})

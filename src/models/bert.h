@@ -49,7 +49,11 @@ struct BertAttention {
   Linear query, key, value, dense;
   LayerNorm norm;
   Embedding distance_embedding;
-  BertAttention(const Scope& w, const BertConfig& c, int64_t layer, const std::string& position_type);
+  double relative_scale;  ///< Factor on the relative positions' scores.
+  BertAttention(const Scope& w, const BertConfig& c, int64_t layer, const std::string& position_type)
+      : BertAttention(w / "self", w / "output", c, layer, position_type, 0) {}
+  /// query, key, value in `inner`; dense and LayerNorm in `outer`. relative_scale 0: 1 / sqrt(D).
+  BertAttention(const Scope& inner, const Scope& outer, const BertConfig& c, int64_t layer, const std::string& position_type, double relative_scale);
   Tensor operator()(const Tensor& x, const BertStep& s) const;     ///< [B, T, C] -> [B, T, C]
   Tensor cross(const Tensor& x, const BertStep& s) const;          ///< Keys and values from s.encoder.
   /// q [B, H, T, D], k [B, H, S, D] -> what relative_key or relative_key_query add to the scaled scores.

@@ -40,18 +40,14 @@ struct Gemma2Layer {
   }
 };
 
-/// final_logit_softcapping is 30 when the config does not mention it, none when it is null.
-Factory capped(Factory head) {
-  return [=](const Scope& w, const Json& j) { return head(w, with_defaults(j, {{"final_logit_softcapping", 30.0}})); };
-}
-
 }  // namespace
 
 void register_gemma2(ModelRegistry& r) {
   const Factory backbone = make<DecoderModel<Gemma2Config, Gemma2Layer, GemmaNorm>>();
   ModelFamily& family = r.family("gemma2", "model");
   add_decoder_classes(family, "Gemma2", backbone, "st");
-  family.add("Gemma2ForCausalLM", capped(causal_lm_head(backbone, {"model", "lm_head", false, false, true}, "final_logit_softcapping")), {"AutoModelForCausalLM"});
+  family.add("Gemma2ForCausalLM",
+             with_config_defaults(causal_lm_head(backbone, {"model", "lm_head", false, false, true}, "final_logit_softcapping"), {{"final_logit_softcapping", 30.0}}), {"AutoModelForCausalLM"});
 }
 
 }  // namespace transformers

@@ -11,6 +11,39 @@ void pass_on(Outputs& out, const Outputs& base) {
     if (const Value* v = base.find(name)) out.set(name, *v);
 }
 
+int64_t hidden_width(const Json& config, const Model& backbone) {
+  for (const char* key : {"hidden_size", "n_embd", "d_model", "dim"})
+    if (config[key].is_int()) return config.get(key, 0);
+  if (!backbone.input_embeddings()) throw ConfigError("config: hidden_size is missing");
+  return backbone.input_embeddings()->weight()->in();
+}
+Factory with_config_defaults(Factory make, std::vector<std::pair<const char*, Json>> defaults) {
+  return [=](const Scope& w, const Json& json) {
+    Json config = json;
+    for (const auto& [key, value] : defaults)
+      if (!config.contains(key)) config.set(key, value);
+    return make(w, config);
+  };
+}
+Linear tied_decoder(const Scope& w, bool tied, const Embedding& table) {
+  const Tensor bias = w.param("bias", {table.count()}, Init::zero());
+  w.tie("decoder.bias", w.full("bias"));
+  if (!tied) return Linear(w.weight("decoder.weight", {table.count(), table.weight()->in()}), bias);
+  w.tie("decoder.weight", table.name());
+  return Linear(table.weight(), bias);
+}
+Inputs flatten_choices(const Inputs& in, int64_t* choices) {
+  Inputs flat = in;
+  for (const auto& [name, value] : in.items()) {
+    const Tensor& t = value.tensor();
+    if (!t.defined() || t.rank() < 3 || name == "labels") continue;
+    *choices = t.dim(1);
+    flat.set(name, t.flatten(0, 1));
+  }
+  flat.erase("labels");
+  return flat;
+}
+
 namespace {
 
 struct CausalLm final : HeadModel {
@@ -24,7 +57,7 @@ struct CausalLm final : HeadModel {
       lm_head = Linear(table->weight(), n.bias ? w.param(n.output + ".bias", {table->weight()->out()}, Init::zero()) : Tensor());
       w.tie(n.output + ".weight", table->name());
     } else {
-      lm_head = Linear(w / n.output, table->weight()->in(), table->weight()->out(), n.bias);
+      lm_head = Linear(w / n.output, hidden_width(c, *base), table->weight()->out(), n.bias);
     }
   }
   Outputs forward(const Inputs& in) const override {
@@ -46,7 +79,7 @@ struct LastTokenClassifier final : HeadModel {
   Linear score;
   int64_t pad;
   LastTokenClassifier(const Scope& w, const Json& c, const Factory& backbone, const HeadNames& n)
-      : HeadModel(w, c, n.prefix, backbone), score(w / n.output, base->input_embeddings()->weight()->in(), num_labels(c), n.bias), pad(c.get("pad_token_id", -1)) {}
+      : HeadModel(w, c, n.prefix, backbone), score(w / n.output, hidden_width(c, *base), num_labels(c), n.bias), pad(c.get("pad_token_id", -1)) {}
   Outputs forward(const Inputs& in) const override {
     const Outputs h = base->forward(in);
     const Tensor logits = score(h.tensor("last_hidden_state"));  // [B, T, labels]
@@ -72,13 +105,17 @@ struct LastTokenClassifier final : HeadModel {
   }
 };
 
-double classifier_dropout(const Json& c) { return first_of(c, {"classifier_dropout", "hidden_dropout_prob", "hidden_dropout", "resid_pdrop"}, 0.1); }
+double dropout_of(const Json& c, const HeadNames& n) {
+  if (!n.dropout) return 0;
+  if (!n.dropout_field.empty()) return c.get(n.dropout_field, 0.1);
+  return first_of(c, {"classifier_dropout", "classifier_dropout_prob", "hidden_dropout_prob", "hidden_dropout", "resid_pdrop"}, 0.1);
+}
 
 struct PooledClassifier final : HeadModel {
   Linear classifier;
   double p;
   PooledClassifier(const Scope& w, const Json& c, const Factory& backbone, const HeadNames& n)
-      : HeadModel(w, c, n.prefix, backbone), classifier(w / n.output, base->input_embeddings()->weight()->in(), num_labels(c), n.bias), p(n.dropout ? classifier_dropout(c) : 0) {}
+      : HeadModel(w, c, n.prefix, backbone), classifier(w / n.output, hidden_width(c, *base), num_labels(c), n.bias), p(dropout_of(c, n)) {}
   Outputs forward(const Inputs& in) const override {
     const Outputs h = base->forward(in);
     const Tensor logits = classifier(dropout(h.tensor("pooler_output"), in.dropout(p)));
@@ -93,7 +130,7 @@ struct TokenClassifier final : HeadModel {
   Linear classifier;
   double p;
   TokenClassifier(const Scope& w, const Json& c, const Factory& backbone, const HeadNames& n)
-      : HeadModel(w, c, n.prefix, backbone), classifier(w / n.output, base->input_embeddings()->weight()->in(), num_labels(c), n.bias), p(n.dropout ? classifier_dropout(c) : 0) {}
+      : HeadModel(w, c, n.prefix, backbone), classifier(w / n.output, hidden_width(c, *base), num_labels(c), n.bias), p(dropout_of(c, n)) {}
   Outputs forward(const Inputs& in) const override {
     const Outputs h = base->forward(in);
     const Tensor logits = classifier(dropout(h.tensor("last_hidden_state"), in.dropout(p)));
@@ -106,11 +143,12 @@ struct TokenClassifier final : HeadModel {
 
 struct QuestionAnswering final : HeadModel {
   Linear qa_outputs;
+  double p;
   QuestionAnswering(const Scope& w, const Json& c, const Factory& backbone, const HeadNames& n)
-      : HeadModel(w, c, n.prefix, backbone), qa_outputs(w / n.output, base->input_embeddings()->weight()->in(), 2) {}
+      : HeadModel(w, c, n.prefix, backbone), qa_outputs(w / n.output, hidden_width(c, *base), 2), p(n.dropout_field.empty() ? 0 : dropout_of(c, n)) {}
   Outputs forward(const Inputs& in) const override {
     const Outputs h = base->forward(in);
-    const Tensor logits = qa_outputs(h.tensor("last_hidden_state"));  // [B, T, 2]
+    const Tensor logits = qa_outputs(dropout(h.tensor("last_hidden_state"), in.dropout(p)));  // [B, T, 2]
     const Tensor start = logits.select(-1, 0), end = logits.select(-1, 1);
     Outputs out;
     out.set("loss", question_answering_loss(start, end, in.tensor("start_positions"), in.tensor("end_positions")));
@@ -124,17 +162,10 @@ struct MultipleChoice final : HeadModel {
   Linear classifier;
   double p;
   MultipleChoice(const Scope& w, const Json& c, const Factory& backbone, const HeadNames& n)
-      : HeadModel(w, c, n.prefix, backbone), classifier(w / n.output, base->input_embeddings()->weight()->in(), 1), p(n.dropout ? classifier_dropout(c) : 0) {}
+      : HeadModel(w, c, n.prefix, backbone), classifier(w / n.output, hidden_width(c, *base), 1), p(dropout_of(c, n)) {}
   Outputs forward(const Inputs& in) const override {
-    Inputs flat = in;
     int64_t choices = 1;
-    for (const auto& [name, value] : in.items()) {
-      const Tensor& t = value.tensor();
-      if (!t.defined() || t.rank() < 3 || name == "labels") continue;  // [B, choices, ...] -> [B * choices, ...]
-      choices = t.dim(1);
-      flat.set(name, t.flatten(0, 1));
-    }
-    flat.erase("labels");
+    const Inputs flat = flatten_choices(in, &choices);
     const Outputs h = base->forward(flat);
     const Tensor logits = classifier(dropout(h.tensor("pooler_output"), in.dropout(p))).reshape({-1, choices});
     Outputs out;

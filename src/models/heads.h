@@ -27,6 +27,7 @@ struct HeadNames {
   bool bias = true;
   bool dropout = true;             ///< Whether the reference applies dropout before the output layer.
   bool tied = true;                ///< The config class's default of tie_word_embeddings (causal LM only).
+  std::string dropout_field = {};  ///< Config field of that dropout, where it is none of the usual ones (also before "qa_outputs").
 };
 
 /// output = lm_head (tied to the input embedding when tie_word_embeddings). "logits", "loss".
@@ -42,6 +43,16 @@ Factory token_classifier(Factory backbone, HeadNames names);
 Factory question_answering_head(Factory backbone, HeadNames names);
 /// inputs [B, choices, T] -> logits [B, choices].
 Factory multiple_choice_head(Factory backbone, HeadNames names);
+
+/// `make` with the given config fields set where the config lacks them.
+Factory with_config_defaults(Factory make, std::vector<std::pair<const char*, Json>> defaults);
+/// Width of a backbone's hidden states: hidden_size (n_embd, dim, d_model), else the width of its embedding table.
+int64_t hidden_width(const Json& config, const Model& backbone);
+/// The last layer of a masked-LM head: the table's matrix when `tied`, else w.decoder.weight; its bias lies at w.bias and is
+/// also known as w.decoder.bias.
+Linear tied_decoder(const Scope& w, bool tied, const Embedding& table);
+/// Inputs [B, choices, ...] as [B * choices, ...], without "labels"; sets *choices.
+Inputs flatten_choices(const Inputs& in, int64_t* choices);
 
 /// Adds "last_hidden_state" etc. of a backbone's outputs to a head's outputs (hidden_states, attentions, extras), not the
 /// last hidden state itself.

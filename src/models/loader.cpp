@@ -6,7 +6,9 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "io/gguf_model.h"
+#include "io/hub.h"
 #include "io/model_files.h"
+#include "quantizers/checkpoint.h"
 
 namespace transformers {
 
@@ -27,6 +29,8 @@ const ModelClass& ModelLoader::choose(std::string_view auto_name, const Json& co
   if (config.contains("auto_map") && !ModelRegistry::instance().find_family(config.get("model_type", "")))
     throw UnsupportedError({"model_type \"", config.get("model_type", ""), "\" brings its own Python code (auto_map), which is never run here"});
   const ModelFamily& family = ModelRegistry::instance().family_of(config.get("model_type", ""));
+  for (const std::string& name : config.get("architectures", std::vector<std::string>{}))  // several classes may serve one Auto class
+    if (const ModelClass* c = family.find(name); c && std::find(c->autos.begin(), c->autos.end(), auto_name) != c->autos.end()) return *c;
   if (const ModelClass* c = family.find_auto(auto_name)) return *c;
   std::string names;
   for (const ModelClass& c : family.classes()) names += (names.empty() ? "" : ", ") + c.name;
@@ -78,6 +82,8 @@ std::unique_ptr<Model> ModelLoader::build(const ModelClass& type, const Json& gi
   if (options.device_map != "cpu" && options.device_map != "auto" && options.device_map.rfind("{", 0) != 0)
     throw UnsupportedError({"device_map \"", options.device_map, "\": this build computes on the CPU; use \"cpu\" or \"auto\""});
 
+  for (const char* key : {"dtype", "torch_dtype"})
+    if (config[key].is_string() && config[key].as_string() != "auto") dtype_from_name(config[key].as_string());  // refused even when unused
   const ModelFamily& family = ModelRegistry::instance().family_of(type.model_type);
   StateDict names;
   if (checkpoint && !family.renames().empty()) names = renamed(*checkpoint, family), checkpoint = &names;
@@ -112,7 +118,17 @@ std::unique_ptr<Model> ModelLoader::build(const ModelClass& type, const Json& gi
   return model;
 }
 
-static std::unique_ptr<Model> load(const std::function<const ModelClass&(const Json&)>& pick, const std::string& path, const PretrainedOptions& options) {
+static HubOptions hub_options(const PretrainedOptions& options) {
+  HubOptions hub;
+  hub.revision = options.revision;
+  hub.cache_dir = options.cache_dir;
+  hub.local_files_only = options.local_files_only;
+  hub.variant = options.variant;
+  return hub;
+}
+
+static std::unique_ptr<Model> load(const std::function<const ModelClass&(const Json&)>& pick, const std::string& name, const PretrainedOptions& options) {
+  const std::string path = resolve_model(name, hub_options(options));
   Json config;
   StateDict checkpoint;
   if (const std::string gguf = gguf_file_of(path); !gguf.empty()) {
@@ -122,6 +138,7 @@ static std::unique_ptr<Model> load(const std::function<const ModelClass&(const J
   } else {
     config = ModelLoader::load_config(path);
     checkpoint = load_checkpoint(path, options.variant);
+    if (config["quantization_config"].is_object()) checkpoint = dequantize_checkpoint(checkpoint, config["quantization_config"]);
   }
   std::unique_ptr<Model> model = ModelLoader::build(pick(config), config, &checkpoint, options);
   const std::string generation = join_path(path, "generation_config.json");
@@ -149,7 +166,9 @@ std::unique_ptr<Model> ModelLoader::from_config(std::string_view auto_name, cons
 #include "transformers/auto_classes.def"
 #undef TRANSFORMERS_AUTO_CLASS
 
-Json AutoConfig::from_pretrained(const std::string& path, const PretrainedOptions& options) {
+Json AutoConfig::from_pretrained(const std::string& name, const PretrainedOptions& options) {
+  const bool local = file_exists(name) || directory_exists(name);
+  const std::string path = local ? name : dir_name(hub_file(name, "config.json", hub_options(options)));
   Json config = ModelLoader::load_config(path);
   if (options.config.is_object())
     for (const auto& [key, value] : options.config.as_object()) config.set(key, value);

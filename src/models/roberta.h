@@ -16,12 +16,13 @@ struct RobertaLmHead {
   Tensor operator()(const Tensor& x) const { return decoder(layer_norm(gelu(dense(x)))); }
 };
 
-/// Classification of the first token: dropout, dense, tanh, dropout, out_proj.
+/// Classification of the first token: dropout, dense, activation, dropout, out_proj, under "classifier".
 struct RobertaClassificationHead {
   Linear dense, out_proj;
   double dropout_p;
-  RobertaClassificationHead(const Scope& w, const BertConfig& c);
-  Tensor operator()(const Tensor& x, const Inputs& in) const;  ///< [B, T, C] -> [B, labels]
+  Tensor (*act)(const Tensor&);
+  RobertaClassificationHead(const Scope& w, const Json& json, int64_t outputs, Tensor (*act)(const Tensor&) = tanh);
+  Tensor operator()(const Outputs& h, const Inputs& in) const;  ///< [B, T, C] -> [B, outputs]
 };
 
 /// Adds <name>Model, ForCausalLM, ForMaskedLM, ForSequenceClassification, ForMultipleChoice, ForTokenClassification and

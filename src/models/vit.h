@@ -1,8 +1,7 @@
 // Parts of ViT that its variants (DeiT, YOLOS, ViT-MSN, ViT-MAE, ...) share.
 // B batch, T tokens (extra ones and patches), C hidden, H heads, D head size.
 #pragma once
-#include "models/registry.h"
-#include "nn/vision.h"
+#include "models/vision_heads.h"
 
 namespace transformers {
 
@@ -53,5 +52,39 @@ struct VitPooler {
   VitPooler(const Scope& w, const VitConfig& c) : dense(w / "dense", c.hidden_size, c.pooler_output_size), act(c.pooler_act) {}
   Tensor operator()(const Tensor& x) const { return act(dense(x.select(1, 0))); }
 };
+
+/// What a member of the family has besides patches and positions.
+struct VitParts {
+  std::vector<std::string> tokens{"cls_token"};  ///< Learned tokens before the patches, by their names.
+  bool pooler = false, mask_token = false;
+};
+
+struct VitEmbeddings {
+  std::vector<Tensor> tokens;  // [1, 1, C] each
+  Tensor mask_token, position_embeddings;
+  PatchProjection patches;
+  ImageSize image, patch;
+  int64_t channels;
+  double p;
+  VitEmbeddings(const Scope& w, const VitConfig& c, const VitParts& parts);
+  Tensor operator()(const Inputs& in) const;  ///< pixels [B, 3, H, W] -> [B, tokens + P, C]
+};
+
+struct VitModel final : Model {
+  VitConfig c;
+  VitEmbeddings embeddings;
+  std::vector<VitLayer> layers;
+  LayerNorm layernorm;
+  std::optional<VitPooler> pooler;
+  VitModel(const Scope& w, const Json& json, const VitParts& parts);
+  Outputs forward(const Inputs& in) const override;
+  const char* main_input_name() const override { return "pixel_values"; }
+};
+Factory vit_model(const VitParts& parts);
+
+/// Masked image modeling: tokens first .. T - last (exclusive) of the backbone below `prefix` make the picture.
+Factory vit_masked_image_model(const std::string& prefix, const VitParts& parts, int64_t first, int64_t last);
+/// The classifier over token 0 of the backbone below `prefix`.
+Factory vit_classifier(const std::string& prefix, const VitParts& parts);
 
 }  // namespace transformers

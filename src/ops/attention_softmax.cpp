@@ -64,10 +64,10 @@ Tensor attention_probabilities(const Tensor& scores, const AttentionOptions& o, 
           for (int64_t s = 0; s < n.s; ++s) p[s] = T(A(1) / static_cast<A>(n.s));
           continue;
         }
-        A total = 0;
-        for (int64_t s = 0; s < n.s; ++s) total += row[static_cast<size_t>(s)] = std::exp(row[static_cast<size_t>(s)] - top);
+        double exact = 0;  // rows must sum to 1 closely: the keys' gradients cancel over a row
+        for (int64_t s = 0; s < n.s; ++s) exact += static_cast<double>(row[static_cast<size_t>(s)] = std::exp(row[static_cast<size_t>(s)] - top));
         const A sink = sinks.defined() ? std::exp(sinks.data<A>()[h] - top) : A(0);
-        total += sink;
+        const A total = static_cast<A>(exact + static_cast<double>(sink));
         for (int64_t s = 0; s < n.s; ++s) p[s] = T(row[static_cast<size_t>(s)] / total);
         if (sink_p.defined()) sink_p.mutable_data<A>()[r] = sink / total;
       }
@@ -89,8 +89,9 @@ Tensor attention_probabilities(const Tensor& scores, const AttentionOptions& o, 
           const T* pp = p.data<T>() + r * n.s;
           const T* x = in.data<T>() + r * n.s;
           T* d = dx.mutable_data<T>() + r * n.s;
-          A dot = 0;
-          for (int64_t s = 0; s < n.s; ++s) dot += static_cast<A>(gp[s]) * static_cast<A>(pp[s]);
+          double exact = 0;
+          for (int64_t s = 0; s < n.s; ++s) exact += static_cast<double>(static_cast<A>(gp[s])) * static_cast<double>(static_cast<A>(pp[s]));
+          const A dot = static_cast<A>(exact);
           if (wants_sinks) weighted.mutable_data<A>()[r] = -dot * sink_p.data<A>()[r];
           for (int64_t s = 0; s < n.s; ++s) {
             A v = static_cast<A>(pp[s]) * (static_cast<A>(gp[s]) - dot);

@@ -2,7 +2,7 @@
 //   up to a few rows, or no AMX   8-bit activations on panels (kernels/blocks/panels.h)
 //   many rows and AMX             64 weight rows at a time as bf16, then tiles
 //   other block types, exact      64 weight rows at a time as f32, then the f32 kernel
-// F32, F16 and BF16 matrices are packed dense weights.
+// F32, F16 and BF16 matrices are packed dense weights; with many rows and AMX the 16-bit ones also go through bf16 tiles.
 #include <algorithm>
 #include <atomic>
 #include <optional>
@@ -79,7 +79,13 @@ void by_tiles(const BlockMatrix& w, const float* x, int64_t m, const float* bias
     auto* panel = static_cast<uint16_t*>(scratch(Scratch::panel, kPanel * depth * 2));
     for (int64_t p = begin; p < end; ++p) {
       const int64_t first = p * kPanel, count = std::min(kPanel, w.out - first);
-      if (w.panels()) {
+      if (w.dense) {  // f16 [k][64] -> bf16 [k / 2][64][2]
+        auto* wide = static_cast<float*>(scratch(Scratch::gemm_c, kPanel * w.in * 4));
+        widen_f16(static_cast<const uint16_t*>(w.dense->data()) + p * kPanel * w.in, kPanel * w.in, wide);
+        if (depth > w.in) std::fill(panel, panel + kPanel * depth, uint16_t{0});
+        for (int64_t k = 0; k < w.in; ++k)
+          for (int64_t c = 0; c < kPanel; ++c) panel[(k / 2 * kPanel + c) * 2 + k % 2] = BFloat16(wide[k * kPanel + c]).bits;
+      } else if (w.panels()) {
         panels_to_bf16(w.type, w.data.data<uint8_t>() + p * 4 * panel_bytes(w.type, w.in), (count + kBlockPanel - 1) / kBlockPanel, w.in, panel);
       } else {
         auto* wide = static_cast<float*>(scratch(Scratch::gemm_c, count * w.in * 4));
@@ -179,6 +185,15 @@ Tensor linear_blocks(const Tensor& x_in, const std::shared_ptr<const BlockMatrix
   if (m == 0 || w->out == 0) {
   } else if (w->in == 0) {
     for (int64_t i = 0; i < y.numel(); ++i) yp[i] = b ? b[i % w->out] : 0;
+  } else if (!exact && w->dense && w->dense->dtype() == DType::bf16 && cpu().amx_bf16 && m >= kFewRows) {
+    const int64_t depth = kernels::packed_depth(DType::bf16, w->in);
+    auto* rows = static_cast<uint16_t*>(kernels::scratch(kernels::Scratch::quantized, m * depth * 2));
+    kernels::rows_to_bf16(DType::f32, xp, m, w->in, w->in, depth, rows);
+    kernels::Epilogue e;
+    e.bias = b, e.y = yp, e.ldy = w->out;
+    kernels::packed_product(DType::bf16, w->dense->data(), w->out, w->in, DType::bf16, rows, m, depth, e);
+  } else if (!exact && w->dense && w->dense->dtype() == DType::f16 && cpu().amx_bf16 && m >= kFewRows) {
+    by_tiles(*w, xp, m, b, yp);
   } else if (w->dense) {
     kernels::Epilogue e;
     e.bias = b, e.y = yp, e.ldy = w->out;

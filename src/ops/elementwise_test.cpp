@@ -23,6 +23,16 @@ TEST(Elementwise, ReadsViewsInPlace) {
   EXPECT_NMSE(a.t() - b, a.t().contiguous() - b, 0);
   EXPECT_NMSE(b.slice(0, 1, 7, 2) + a.select(1, 0), b.slice(0, 1, 7, 2).contiguous() + a.select(1, 0).contiguous(), 0);
 }
+TEST(Elementwise, TransposedCopiesInTiles) {
+  for (DType t : {DType::f64, DType::f32, DType::bf16, DType::u8}) {
+    const Tensor x = noise({3, 37, 5, 50}, 1, DType::f64, 100, 100).to(t), y = x.permute({3, 0, 2, 1}), c = y.contiguous();
+    for (int64_t i = 0; i < 50; i += 7)
+      for (int64_t j = 0; j < 3; ++j)
+        for (int64_t k = 0; k < 5; ++k)
+          for (int64_t l = 0; l < 37; ++l)
+            ASSERT_EQ(c.select(0, i).select(0, j).select(0, k).select(0, l).item(), x.select(0, j).select(0, l).select(0, k).select(0, i).item());
+  }
+}
 TEST(Elementwise, Promotes) {
   const Tensor i = Tensor::ids({7, -7, 2}), f = Tensor::of({2, 2, 2});
   EXPECT_EQ((i + f).dtype(), DType::f32);

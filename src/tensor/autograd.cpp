@@ -94,9 +94,10 @@ void Tensor::backward(const Tensor& seed) const {
 
 Tensor sum_to(const Tensor& g, const Shape& shape) {
   if (g.shape() == shape) return g;
-  // Walks the large tensor once, adding into the small one through strides of 0.
+  // Walks the large tensor once, adding into the small one through strides of 0; the sums are kept in double.
   const Tensor src = g.detach().contiguous();
-  Tensor out = Tensor::zeros(shape, g.dtype());
+  Tensor out = Tensor::empty(shape, g.dtype());
+  std::vector<double> sums(static_cast<size_t>(out.numel()));
   const int64_t extra = g.rank() - shape.rank();
   Shape st = g.shape();
   for (int64_t i = 0; i < g.rank(); ++i) st[i] = i < extra || shape[i - extra] == 1 ? 0 : out.strides()[i - extra];
@@ -105,18 +106,20 @@ Tensor sum_to(const Tensor& g, const Shape& shape) {
   TRANSFORMERS_FLOAT_SWITCH("sum_to", g.dtype(), {
     using A = std::conditional_t<std::is_same_v<T, double>, double, float>;
     const T* s = src.data<T>();
-    T* o = out.mutable_data<T>();
-    for (int64_t row = 0; row < rows; ++row) {
+    for (int64_t row = 0; row < rows; ++row, s += inner) {
       int64_t rest = row, at = 0;
       for (int64_t i = g.rank() - 2; i >= 0; --i) at += rest % g.shape()[i] * st[i], rest /= g.shape()[i];
+      double* o = sums.data() + at;
       if (step == 0) {
-        A sum = 0;
-        for (int64_t i = 0; i < inner; ++i) sum += static_cast<A>(s[row * inner + i]);
-        o[at] = T(static_cast<A>(o[at]) + sum);
+        double sum = 0;
+        for (int64_t i = 0; i < inner; ++i) sum += static_cast<double>(static_cast<A>(s[i]));
+        *o += sum;
       } else {
-        for (int64_t i = 0; i < inner; ++i) o[at + i] = T(static_cast<A>(o[at + i]) + static_cast<A>(s[row * inner + i]));
+        for (int64_t i = 0; i < inner; ++i) o[i] += static_cast<double>(static_cast<A>(s[i]));
       }
     }
+    T* o = out.mutable_data<T>();
+    for (size_t i = 0; i < sums.size(); ++i) o[i] = T(static_cast<A>(sums[i]));
   })
   return out;
 }

@@ -29,11 +29,42 @@ int collapse(const Shape& shape, const Shape& a, const Shape& b, int64_t* n, int
   return rank;
 }
 
+// A transposition: the last dimension is dense in dst, dimension j in src. Tiles keep both sides in cache.
+template <class T>
+void copy_tiles(T* dst, const T* src, int rank, int j, const int64_t* n, const int64_t* sd, const int64_t* ss) {
+  constexpr int64_t kTile = 16;
+  const int64_t inner = n[rank - 1], lines = n[j], step_d = sd[j], step_s = ss[rank - 1], bands = (lines + kTile - 1) / kTile;
+  int64_t others = 1;
+  for (int i = 0; i + 1 < rank; ++i) others *= i == j ? 1 : n[i];
+  parallel_for(others * bands, std::max<int64_t>(1, 32768 / (kTile * inner)), [&](int64_t begin, int64_t end) {
+    for (int64_t at = begin; at < end; ++at) {
+      int64_t rest = at / bands;
+      const int64_t first = at % bands * kTile, last = std::min(first + kTile, lines);
+      T* d = dst;
+      const T* s = src;
+      for (int i = rank - 2; i >= 0; --i) {
+        if (i == j) continue;
+        const int64_t k = rest % n[i];
+        rest /= n[i], d += k * sd[i], s += k * ss[i];
+      }
+      for (int64_t tile = 0; tile < inner; tile += kTile) {
+        const int64_t stop = std::min(tile + kTile, inner);
+        for (int64_t k = first; k < last; ++k)
+          for (int64_t i = tile; i < stop; ++i) d[k * step_d + i] = s[k + i * step_s];
+      }
+    }
+  });
+}
+
 template <class To, class From>
 void copy_rows(To* dst, const From* src, int rank, const int64_t* n, const int64_t* sd, const int64_t* ss) {
   int64_t rows = 1;
   for (int i = 0; i + 1 < rank; ++i) rows *= n[i];
   const int64_t inner = n[rank - 1], step_d = sd[rank - 1], step_s = ss[rank - 1];
+  if constexpr (std::is_same_v<To, From>) {
+    for (int j = rank - 2; j >= 0 && step_d == 1 && step_s != 1 && inner >= 8; --j)
+      if (ss[j] == 1 && n[j] >= 8) return copy_tiles(dst, src, rank, j, n, sd, ss);
+  }
   parallel_for(rows, std::max<int64_t>(1, 32768 / std::max<int64_t>(1, inner)), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       int64_t rest = row, od = 0, os = 0;

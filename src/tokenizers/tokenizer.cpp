@@ -165,6 +165,7 @@ BatchEncoding PreTrainedTokenizer::operator()(std::string_view text, const Token
   return encode_batch(*impl_, {Input{text}}, {}, o);
 }
 BatchEncoding PreTrainedTokenizer::operator()(std::string_view text, std::string_view pair, const TokenizeOptions& o) const {
+  if (pair.empty()) return (*this)(text, o);  // as the reference: an empty second text is none
   return encode_batch(*impl_, {Input{text}}, {Input{pair}}, o);
 }
 BatchEncoding PreTrainedTokenizer::operator()(const std::vector<std::string>& texts, const TokenizeOptions& o) const {
@@ -181,6 +182,7 @@ BatchEncoding PreTrainedTokenizer::words(const Words& words, const TokenizeOptio
   return encode_batch(*impl_, {Input{{}, &words}}, {}, o);
 }
 BatchEncoding PreTrainedTokenizer::words(const Words& words, const Words& pair, const TokenizeOptions& o) const {
+  if (pair.empty()) return this->words(words, o);
   return encode_batch(*impl_, {Input{{}, &words}}, {Input{{}, &pair}}, o);
 }
 BatchEncoding PreTrainedTokenizer::words(const std::vector<Words>& batch, const TokenizeOptions& o) const {
@@ -211,6 +213,7 @@ static std::string clean_up_text(std::string s) {
 
 std::string PreTrainedTokenizer::decode(const std::vector<int64_t>& ids, bool skip, std::optional<bool> clean) const {
   std::string text = impl_->engine.decode(ids, skip);
+  if (impl_->finish_decode) text = impl_->finish_decode(std::move(text));
   return clean.value_or(impl_->clean_up) ? clean_up_text(std::move(text)) : text;
 }
 std::vector<std::string> PreTrainedTokenizer::batch_decode(const BatchEncoding::Rows& rows, bool skip, std::optional<bool> clean) const {

@@ -25,6 +25,7 @@ struct TokenizerImpl {
   std::map<std::string, std::string> chat_templates;
   std::string refuses_words;             ///< Why; empty: words are taken.
 
+  std::string (*finish_decode)(std::string) = nullptr;  ///< What a class does to decoded text.
   std::string src_lang, tgt_lang;        ///< Of translation models.
 
   const std::string* find_special(std::string_view name) const;

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "runner.h"
+#include "transformers/tokenizer.h"
 
 namespace transformers::conformance {
 namespace {
@@ -101,39 +102,82 @@ void run_snippets(Runner& runner, const std::string& dir) {
   }
 }
 
-// A special token of tokenizer_config.json: a string, or an object with "content".
-std::string token_text(const Json& token) { return token.is_object() ? token["content"].as_string() : token.as_string(); }
+std::string compare(const char* what, const Json& wanted, const Json& got) {
+  return wanted == got ? "" : std::string("expected ") + what + " " + wanted.dump() + ", got " + got.dump();
+}
+Json row_json(const std::vector<int64_t>& row) {
+  Json out = Json::array();
+  for (const int64_t id : row) out.push_back(id);
+  return out;
+}
+Json rows_json(const BatchEncoding::Rows& rows) {
+  Json out = Json::array();
+  for (const std::vector<int64_t>& row : rows) out.push_back(row_json(row));
+  return out;
+}
+
+// The conversations of a "batch" case, tokenized together.
+std::string check_batch(const ChatTemplate& compiled, ChatTemplate::RenderOptions options, const PreTrainedTokenizer& tokenizer,
+                        const Json& test) {
+  std::vector<std::string> texts;
+  for (const Json& chat : test["batch"].as_array()) {
+    options.messages = chat;
+    texts.push_back(compiled.render(options).text);
+  }
+  const Json& opts = test["opts"];
+  TokenizeOptions o;
+  o.add_special_tokens = false;
+  if (opts.get("padding", false)) o.padding = PaddingStrategy::longest;
+  if (opts.get("truncation", false)) o.truncation = TruncationStrategy::longest_first;
+  if (opts["max_length"].is_int()) o.max_length = opts["max_length"].as_int();
+  const BatchEncoding rows = tokenizer(texts, o);
+  const std::string why = compare("ids", test["ids"], rows_json(rows.input_ids));
+  return !why.empty() ? why : compare("mask", test["mask"], rows_json(rows.attention_mask));
+}
+// Which tokens came from {% generation %} blocks, as the reference finds them.
+std::string check_assistant_masks(const ChatTemplate& compiled, const ChatTemplate::RenderOptions& options,
+                                  const PreTrainedTokenizer& tokenizer, const Json& test) {
+  const ChatTemplate::Rendered r = compiled.render(options);
+  TokenizeOptions o;
+  o.add_special_tokens = false, o.return_encodings = true;
+  const BatchEncoding rows = tokenizer(r.text, o);
+  std::vector<int64_t> mask(rows.input_ids[0].size(), 0);
+  for (const auto& [start, end] : r.generation_spans) {
+    const std::optional<int64_t> first = rows.encodings[0].char_to_token(start);
+    if (!first) break;
+    const std::optional<int64_t> last = rows.encodings[0].char_to_token(end - 1);
+    const int64_t stop = last && *last ? *last + 1 : static_cast<int64_t>(mask.size());
+    for (int64_t t = *first; t < stop; ++t) mask[static_cast<size_t>(t)] = 1;
+  }
+  const std::string why = compare("ids", test["ids"], row_json(rows.input_ids[0]));
+  return !why.empty() ? why : compare("assistant_masks", test["assistant_masks"], row_json(mask));
+}
 
 void run_real(Runner& runner, const std::string& dir, const Templates& templates) {
   runner.begin("chat_templates/real");
+  std::map<std::string, PreTrainedTokenizer> loaded;
   for (const Json& test : read_lines(join_path(dir, "real.jsonl"))) {
-    const std::string id = test["id"].as_string(), folder = test["folder"].as_string();
-    const std::string prefix = "assets/";
+    const std::string id = test["id"].as_string(), folder = test["folder"].as_string(), prefix = "assets/";
     if (runner.assets.empty()) {
       if (runner.wanted(id)) runner.skip(id, "TRANSFORMERS_ASSETS is not set");
       continue;
     }
     runner.run(id, [&]() -> std::string {
       const std::string path = join_path(runner.assets, folder.substr(folder.rfind(prefix, 0) == 0 ? prefix.size() : 0));
-      const Json config = Json::load(join_path(path, "tokenizer_config.json"));
-      std::string source;
-      if (test.contains("template")) source = templates.at(test["template"].as_string());
-      else if (config["chat_template"].is_string()) source = config["chat_template"].as_string();
-      else return "tokenizer_config.json has no chat_template";
+      PreTrainedTokenizer& tokenizer = loaded[folder];
+      if (!tokenizer) tokenizer = AutoTokenizer::from_pretrained(path);
+      const auto& own = tokenizer.chat_template();
+      const std::string source = test.contains("template") ? templates.at(test["template"].as_string())
+                                 : own.count("default")    ? own.at("default") : "";
+      if (source.empty()) return "the tokenizer has no chat template";
+      const ChatTemplate compiled(source);
       ChatTemplate::RenderOptions o = render_options(test);
-      for (const Json::Member& m : config.as_object()) {
-        const std::string& key = m.first;
-        if (key.size() > 6 && key.substr(key.size() - 6) == "_token" && (m.second.is_string() || m.second.is_object()))
-          o.variables.set(key, Json(token_text(m.second)));
-      }
-      set_all(o.variables, test["vars"]);
-      if (!test.contains("batch")) return check(source, o, test);
-      for (const Json& chat : test["batch"].as_array()) {
-        o.messages = chat;
-        const std::string why = check(source, o, test);
-        if (!why.empty()) return why;
-      }
-      return "";
+      set_all(o.variables, tokenizer.special_tokens_map()), set_all(o.variables, test["vars"]);
+      if (test.contains("batch")) return check_batch(compiled, o, tokenizer, test);
+      if (test.contains("assistant_masks")) return check_assistant_masks(compiled, o, tokenizer, test);
+      const std::string why = check(source, o, test);
+      if (!why.empty() || test.contains("error")) return why;
+      return compare("ids", test["ids"], row_json(tokenizer.encode(compiled.render(o).text, false)));
     });
   }
 }

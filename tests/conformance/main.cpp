@@ -51,7 +51,7 @@ static const NamedArea kAreas[] = {
     {"training", nullptr},
     {"quantization", run_quantization},
     {"checkpoints", run_checkpoints},
-    {"realmodels", nullptr},
+    {"realmodels", run_realmodels},
 };
 
 }  // namespace transformers::conformance

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "deterministic.h"
 #include "io/state_dict.h"
+#include "models/loader.h"
 #include "ops/blocks.h"
 #include "ops/matmul.h"
 #include "quantizers/quantizers.h"
@@ -87,6 +88,32 @@ std::string check_layer(const Json& c, const StateDict& tensors) {
   return why.empty() ? check_product(c, tensors, ours) : why;
 }
 
+// A whole folder: loads, and gives the logits of the dequantized weights. The unquantized model is built from its weights.
+std::string check_model(const Json& c, const StateDict& tensors, const std::string& dir, const Json& plain) {
+  std::unique_ptr<Model> model;
+  if (c.contains("folder")) {
+    model = ModelLoader::class_from_pretrained(plain.at("architecture").as_string(), join_path(dir, c.at("folder").as_string()), {});
+  } else {
+    StateDict weights;
+    for (const Json& t : c.at("tensors").as_array()) {
+      const std::string& name = t.at(size_t{0}).as_string();
+      weights.add(name, deterministic(c.at("seed").as_string() + name, shape_of(t.at(1)), t.at(2).as_double(), t.at(3).as_double()));
+    }
+    model = ModelLoader::build(ModelRegistry::instance().class_of(c.at("architecture").as_string()), c.at("config"), &weights, {});
+  }
+  std::vector<int64_t> ids;
+  const Json& rows = c.at("input_ids");
+  for (const Json& row : rows.as_array())
+    for (const Json& id : row.as_array()) ids.push_back(id.as_int());
+  const int64_t batch = static_cast<int64_t>(rows.size());
+  NoGrad no_grad;
+  Inputs in;
+  in.set("input_ids", Tensor::from(ids, {batch, static_cast<int64_t>(ids.size()) / batch}));
+  const Tensor want = stored(tensors, c.at("logits").as_string());
+  const double diff = c.contains("max_diff_f64") ? c.at("max_diff_f64").as_double() : 0;
+  return close("logits", model->forward(in).tensor("logits"), want, 4 * diff + 1e-5 * std::max(1.0, greatest(want)));
+}
+
 std::string check_tables(const Json& c) {
   if (c.contains("e4m3fn")) {
     for (int i = 0; i < 256; ++i) {
@@ -95,7 +122,7 @@ std::string check_tables(const Json& c) {
         if (!c.contains(r.name)) continue;
         const Json& v = c.at(r.name).at(static_cast<size_t>(i));
         const double want = v.is_string() ? (v.as_string() == "nan" ? NAN : v.as_string() == "inf" ? INFINITY : -INFINITY) : v.as_double();
-        if (!(std::isnan(want) ? std::isnan(r.ours) : r.ours == want)) return cat({r.name, " byte ", i, " is ", double{r.ours}, ", expected ", want});
+        if (!(std::isnan(want) ? std::isnan(r.ours) : r.ours == static_cast<float>(want))) return cat({r.name, " byte ", i, " is ", double{r.ours}, ", expected ", want});
       }
     }
     return "";
@@ -123,12 +150,14 @@ void run_quantization(Runner& runner, const std::string& dir) {
     runner.begin(stem);
     const StateDict tensors = load_safetensors(join_path(dir, stem + ".safetensors"));
     const std::string text = read_file(join_path(dir, file));
+    Json plain;  // models: the first line, which the folders were made from
+    if (stem == "models") plain = Json::parse(std::string_view(text).substr(0, text.find('\n')), file);
     for (size_t begin = 0; begin < text.size();) {
       const size_t end = std::min(text.find('\n', begin), text.size());
       if (end > begin) {
         const Json c = Json::parse(std::string_view(text).substr(begin, end - begin), file);
         runner.run(c.at("id").as_string(), [&]() -> std::string {
-          if (stem == "models") return "whole quantized models are not built yet";
+          if (stem == "models") return check_model(c, tensors, dir, plain);
           if (c.at("id").as_string() == "tables") return check_tables(c);
           return stem == "gguf_blocks" ? check_gguf(c, tensors) : check_layer(c, tensors);
         });

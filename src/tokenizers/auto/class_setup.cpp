@@ -4,6 +4,7 @@
 #include <array>
 
 #include "tokenizers/auto/loading.h"
+#include "tokenizers/text/unicode.h"
 #include "transformers/error.h"
 
 namespace transformers::tokenizers {
@@ -146,6 +147,44 @@ static void whisper_prefix(TokenizerImpl& t) {
   t.engine.set_processor(template_json(t.engine, start + "$A:0 " + eos + ":0", start + "$A:0 $B:1 " + eos + ":1", prefix));
 }
 
+// Whisper: <|1.20|> marks are no text.
+static std::string without_timestamps(std::string s) {
+  std::string out;
+  for (size_t i = 0; i < s.size();) {
+    if (s.compare(i, 2, "<|") == 0) {
+      size_t k = i + 2, digits = 0;
+      while (k < s.size() && s[k] >= '0' && s[k] <= '9') ++k, ++digits;
+      if (digits && k < s.size() && s[k] == '.') {
+        const size_t dot = k++;
+        while (k < s.size() && s[k] >= '0' && s[k] <= '9') ++k;
+        if (k > dot + 1 && s.compare(k, 2, "|>") == 0) { i = k + 2; continue; }
+      }
+    }
+    out += s[i++];
+  }
+  return out;
+}
+
+// CLIP: the end-of-word mark is a space; none at the ends.
+static std::string without_word_ends(std::string s) {
+  s = replace_all(s, "</w>", " ");
+  size_t begin = 0, end = s.size();
+  while (begin < end) {
+    const char* p = s.data() + begin;
+    const uint32_t c = next_char(p, s.data() + end);
+    if (!is_whitespace(c) && !(c >= 0x1c && c <= 0x1f)) break;
+    begin = static_cast<size_t>(p - s.data());
+  }
+  while (end > begin) {
+    size_t i = end - 1;
+    while (i > begin && is_continuation(s[i])) --i;
+    const uint32_t c = first_char(std::string_view(s).substr(i));
+    if (!is_whitespace(c) && !(c >= 0x1c && c <= 0x1f)) break;
+    end = i;
+  }
+  return s.substr(begin, end - begin);
+}
+
 void finish_class(TokenizerImpl& t, const std::string& base) {
   follow_prefix_space(t);
   const Json& c = t.config;
@@ -160,6 +199,9 @@ void finish_class(TokenizerImpl& t, const std::string& base) {
     follow_processor_options(t);
   } else if (base == "Whisper") {
     whisper_prefix(t);
+    t.finish_decode = without_timestamps;
+  } else if (base == "CLIP") {
+    t.finish_decode = without_word_ends;
   }
   if (one_of(base, {"Bloom", "Cohere"}) && c.get("add_prefix_space", false)) {
     t.engine.set_pre_tokenizer(with_prefix_space(t.engine.pre_tokenizer_json()));

@@ -13,7 +13,7 @@ bool has(std::initializer_list<std::string_view> names, std::string_view name) {
 bool subscript(Runtime& rt, const Value& v, const Value& key, Value& out) {
   switch (v.tag) {
     case Tag::dict: {
-      if (!hashable(key)) return false;
+      if (!hashable(rt, key)) return false;
       const Value* found = v.m->find(rt, key);
       if (found) out = *found;
       return found;
@@ -116,9 +116,12 @@ Value get_slice(Runtime& rt, const Value& v, const Value& start, const Value& st
   require_defined(rt, v);
   auto* range = v.is(Tag::object) ? dynamic_cast<RangeObject*>(v.o) : nullptr;
   const auto* bytes = v.is(Tag::object) ? dynamic_cast<const Bytes*>(v.o) : nullptr;
-  if (!v.is_string() && !v.is_sequence() && !range && !bytes) return rt.undefined(v, rt.string("slice"));
+  if (!v.is_string() && !v.is_sequence() && !range && !bytes)
+    fail(Kind::type, {"'", type_name(v), "' object is not subscriptable by a slice"});
+  if (step.is_int() && step.as_int() == 0) fail(Kind::value, {"slice step cannot be zero"});
   for (const Value* part : {&start, &stop, &step})
-    if (!part->is_none() && !part->is_int() && !part->is(Tag::big)) return rt.undefined(v, rt.string("slice"));
+    if (!part->is_none() && !part->is_int() && !part->is(Tag::big))
+      fail(Kind::type, {"slice indices must be integers or None or have an __index__ method"});
   const int64_t n = range ? range->length(rt) : bytes ? static_cast<int64_t>(bytes->data().size())
                     : v.is_string() ? static_cast<int64_t>(v.s->length) : static_cast<int64_t>(v.l->size);
   constexpr int64_t kFar = int64_t{1} << 40;
@@ -126,7 +129,6 @@ Value get_slice(Runtime& rt, const Value& v, const Value& start, const Value& st
     return x.is_none() ? absent : std::clamp(index_of(rt, x, "slice"), -kFar, kFar);
   };
   const int64_t by = part(step, 1);
-  if (by == 0) fail(Kind::value, {"slice step cannot be zero"});
   const int64_t low = by < 0 ? -1 : 0, high = by < 0 ? n - 1 : n;
   const auto bound = [&](const Value& x, int64_t absent) {
     if (x.is_none()) return absent;

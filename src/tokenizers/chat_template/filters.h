@@ -38,6 +38,29 @@ inline int64_t integer(Runtime& rt, const Value& v, int64_t absent, const char* 
   return v.is_missing() ? absent : index_of(rt, v, what);
 }
 inline Value as_value(Object* o) { return Value::of(o); }
+/// A generator: F, which returns an iterator, runs when the first item is asked for, and so do its errors.
+template <FilterFn F>
+class Deferred final : public Iter {
+ public:
+  Deferred(const Value& in, const Args& args) : in_(in), args_(args) {}
+  bool next(Runtime& rt, Value& out) override {
+    rt.check_stack();
+    if (!iter_) iter_ = jinja::iterate(rt, F(rt, in_, args_));
+    return iter_->next(rt, out);
+  }
+
+ private:
+  Value in_;
+  Args args_;
+  Iter* iter_ = nullptr;
+};
+template <FilterFn F>
+Value deferred(Runtime& rt, const Value& in, const Args& args) {
+  Args kept = args;  // the caller's arrays may not last
+  kept.items = to_span(rt.arena, std::vector<Value>(args.items, args.items + args.size)).items;
+  return as_value(rt.arena.make<Deferred<F>>(in, kept));
+}
+inline Value empty_iterator(Runtime& rt) { return as_value(rt.arena.make<ArrayIter>(nullptr, size_t{0})); }
 /// Lowercases strings, as sort and unique do by default.
 Value fold_case(Runtime& rt, const Value& v);
 /// Stable sort by keys with Python's `<`; indices of the sorted order.

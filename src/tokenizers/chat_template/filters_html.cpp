@@ -7,11 +7,16 @@
 namespace transformers::jinja {
 namespace {
 
-Value escape_filter(Runtime& rt, const Value& in, const Args&) { return Value::of(escape(rt, in)); }
-Value force_escape(Runtime& rt, const Value& in, const Args&) {
+Value escape_filter(Runtime& rt, const Value& in, const Args& args) {
+  no_arguments("escape", args);
+  return Value::of(escape(rt, in));
+}
+Value force_escape(Runtime& rt, const Value& in, const Args& args) {
+  no_arguments("forceescape", args);
   return rt.string(escape_html(to_str(rt, in)->view()), true);
 }
-Value safe(Runtime& rt, const Value& in, const Args&) {
+Value safe(Runtime& rt, const Value& in, const Args& args) {
+  no_arguments("safe", args);
   const Str* s = to_str(rt, in);
   return Value::of(static_cast<const Str*>(rt.arena.make<Str>(s->data, s->size, s->length, true, nullptr)));
 }
@@ -41,7 +46,8 @@ void unescape(std::string& s) {  // the entities that escape makes, and numeric 
   }
   s = out;
 }
-Value striptags(Runtime& rt, const Value& in, const Args&) {
+Value striptags(Runtime& rt, const Value& in, const Args& args) {
+  no_arguments("striptags", args);
   std::string s(to_str(rt, in)->view());
   rt.charge_bytes(s.size() * 4);
   const auto drop = [&s](std::string_view open, std::string_view close) {
@@ -83,7 +89,7 @@ std::string quote_url(std::string_view s, bool query) {
   return out;
 }
 Value urlencode(Runtime& rt, const Value& in, const Args& args) {
-  bind("urlencode", args, {"unused"});
+  no_arguments("urlencode", args);
   if (in.is_string() || !(iterable(in) || (in.is(Tag::object) && in.o->iterate(rt))))
     return rt.string(quote_url(to_str(rt, in)->view(), false));
   std::string out;
@@ -190,7 +196,7 @@ void pretty(Runtime& rt, std::string& out, const Value& v, size_t indent, size_t
   else out += v.is(Tag::dict) ? write(false) : flat;
 }
 Value pprint(Runtime& rt, const Value& in, const Args& args) {
-  bind("pprint", args, {"unused"});
+  no_arguments("pprint", args);
   std::string out;
   pretty(rt, out, in, 0, 0);
   return rt.string(out);

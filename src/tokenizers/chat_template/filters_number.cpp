@@ -9,7 +9,7 @@ namespace transformers::jinja {
 namespace {
 
 Value abs_filter(Runtime& rt, const Value& in, const Args& args) {
-  bind("abs", args, {"unused"});
+  no_arguments("abs", args);
   require_defined(rt, in);
   if (!in.is_number()) fail(Kind::type, {"bad operand type for abs(): '", type_name(in), "'"});
   if (in.is(Tag::real)) return Value::of(std::fabs(in.d));

@@ -20,9 +20,9 @@ class MapIter final : public Iter {
   MapIter(Iter* source, FilterFn fn, const Args& args, const AttributeGetter* getter)
       : source_(source), fn_(fn), args_(args), getter_(getter) {}
   bool next(Runtime& rt, Value& out) override {
+    rt.check_stack(), rt.charge(1);
     Value v;
     if (!source_->next(rt, v)) return false;
-    rt.charge(1);
     out = getter_ ? getter_->get(rt, v) : fn_(rt, v, args_);
     return true;
   }
@@ -38,6 +38,7 @@ class SelectIter final : public Iter {
   SelectIter(Iter* source, TestFn fn, const Args& args, const AttributeGetter* getter, bool wanted)
       : source_(source), fn_(fn), args_(args), getter_(getter), wanted_(wanted) {}
   bool next(Runtime& rt, Value& out) override {
+    rt.check_stack();
     while (source_->next(rt, out)) {
       rt.charge(1);
       const Value v = getter_ ? getter_->get(rt, out) : out;
@@ -54,22 +55,9 @@ class SelectIter final : public Iter {
   bool wanted_;
 };
 
-// The source's iteration starts when the first item is asked for: what is wrong with it shows only then.
-class LazyIter final : public Iter {
- public:
-  explicit LazyIter(const Value& source) : source_(source) {}
-  bool next(Runtime& rt, Value& out) override {
-    if (!iter_) iter_ = jinja::truthy(rt, source_) ? jinja::iterate(rt, source_) : rt.arena.make<ArrayIter>(nullptr, size_t{0});
-    return iter_->next(rt, out);
-  }
-
- private:
-  Value source_;
-  Iter* iter_ = nullptr;
-};
-
 Value map(Runtime& rt, const Value& in, const Args& args) {
-  Iter* source = rt.arena.make<LazyIter>(in);
+  if (!truthy(rt, in)) return empty_iterator(rt);
+  Iter* source = iterate(rt, in);
   const AttributeGetter* getter = nullptr;
   FilterFn fn = nullptr;
   Args given;
@@ -88,7 +76,8 @@ Value map(Runtime& rt, const Value& in, const Args& args) {
 
 template <bool Wanted, bool ByAttribute>
 Value select(Runtime& rt, const Value& in, const Args& args) {
-  Iter* source = rt.arena.make<LazyIter>(in);
+  if (!truthy(rt, in)) return empty_iterator(rt);
+  Iter* source = iterate(rt, in);
   const AttributeGetter* getter = nullptr;
   size_t used = 0;
   if (ByAttribute) {
@@ -116,9 +105,9 @@ Value attr(Runtime& rt, const Value& in, const Args& args) {
   return get_attribute(rt, in, s);
 }
 
-constexpr NamedFilter kFilters[] = {{"attr", attr}, {"map", map}, {"reject", select<false, false>},
-                                    {"rejectattr", select<false, true>}, {"select", select<true, false>},
-                                    {"selectattr", select<true, true>}};
+constexpr NamedFilter kFilters[] = {{"attr", attr}, {"map", deferred<map>}, {"reject", deferred<select<false, false>>},
+                                    {"rejectattr", deferred<select<false, true>>}, {"select", deferred<select<true, false>>},
+                                    {"selectattr", deferred<select<true, true>>}};
 
 }  // namespace
 

@@ -8,12 +8,12 @@ namespace transformers::jinja {
 namespace {
 
 Value first(Runtime& rt, const Value& in, const Args& args) {
-  bind("first", args, {"unused"});
+  no_arguments("first", args);
   Value v;
   return iterate(rt, in)->next(rt, v) ? v : rt.undefined_hint("No first item, sequence was empty.");
 }
 Value last(Runtime& rt, const Value& in, const Args& args) {
-  bind("last", args, {"unused"});
+  no_arguments("last", args);
   if (in.is_string() && in.s->size) return get_item(rt, in, Value::of(-1));
   if (in.is(Tag::object) && in.o->length(rt) < 0)
     fail(Kind::type, {"'", type_name(in), "' object is not reversible"});
@@ -21,16 +21,16 @@ Value last(Runtime& rt, const Value& in, const Args& args) {
   return all.empty() ? rt.undefined_hint("No last item, sequence was empty.") : all.back();
 }
 Value length_filter(Runtime& rt, const Value& in, const Args& args) {
-  bind("length", args, {"unused"});
+  no_arguments("length", args);
   return Value::of(length(rt, in));
 }
 Value list_filter(Runtime& rt, const Value& in, const Args& args) {
-  bind("list", args, {"unused"});
+  no_arguments("list", args);
   if (in.is(Tag::list)) return in;
   return rt.list(collect(rt, in));
 }
 Value items(Runtime& rt, const Value& in, const Args& args) {
-  bind("items", args, {"unused"});
+  no_arguments("items", args);
   if (in.is_undefined()) return as_value(iterate(rt, in));
   if (!in.is(Tag::dict)) fail(Kind::type, {"Can only get item pairs from a mapping."});
   return as_value(rt.arena.make<DictView>(in.m, ViewKind::items)->iterate(rt));
@@ -55,7 +55,7 @@ Value join(Runtime& rt, const Value& in, const Args& args) {
   return rt.string(out, markup);
 }
 Value reverse(Runtime& rt, const Value& in, const Args& args) {
-  bind("reverse", args, {"unused"});
+  no_arguments("reverse", args);
   if (in.is_string()) {
     std::string out;
     out.reserve(in.s->size);
@@ -66,6 +66,7 @@ Value reverse(Runtime& rt, const Value& in, const Args& args) {
     }
     return rt.string(out, in.s->markup);
   }
+  if (!iterable(in) && !(in.is(Tag::object) && in.o->iterate(rt))) fail(Kind::runtime, {"argument must be iterable"});
   std::vector<Value> all = collect(rt, in);
   std::reverse(all.begin(), all.end());
   const Span<Value> kept = to_span(rt.arena, all);
@@ -198,7 +199,7 @@ Value dictsort(Runtime& rt, const Value& in, const Args& args) {
   return rt.list(out);
 }
 Value random(Runtime& rt, const Value& in, const Args& args) {
-  bind("random", args, {"unused"});
+  no_arguments("random", args);
   const std::vector<Value> all = collect(rt, in);
   if (all.empty()) return rt.undefined_hint("No random item, sequence was empty.");
   // Any member will do: the same one every time keeps rendering deterministic.
@@ -206,10 +207,10 @@ Value random(Runtime& rt, const Value& in, const Args& args) {
 }
 
 constexpr NamedFilter kFilters[] = {
-    {"batch", batch}, {"count", length_filter}, {"dictsort", dictsort}, {"first", first}, {"groupby", groupby},
-    {"items", items}, {"join", join}, {"last", last}, {"length", length_filter}, {"list", list_filter},
-    {"max", extreme<true>}, {"min", extreme<false>}, {"random", random}, {"reverse", reverse}, {"slice", slice},
-    {"sort", sort}, {"sum", sum}, {"unique", unique}};
+    {"batch", deferred<batch>}, {"count", length_filter}, {"dictsort", dictsort}, {"first", first}, {"groupby", groupby},
+    {"items", deferred<items>}, {"join", join}, {"last", last}, {"length", length_filter}, {"list", list_filter},
+    {"max", extreme<true>}, {"min", extreme<false>}, {"random", random}, {"reverse", reverse}, {"slice", deferred<slice>},
+    {"sort", sort}, {"sum", sum}, {"unique", deferred<unique>}};
 
 }  // namespace
 

@@ -1,6 +1,6 @@
 // Objects of the template language: functions, ranges, namespaces, loops, macros, views, iterators.
 #pragma once
-#include "tokenizers/chat_template/ast.h"
+#include "tokenizers/chat_template/statements.h"
 
 namespace transformers::jinja {
 

@@ -3,8 +3,9 @@
 #include <initializer_list>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 
-#include "tokenizers/chat_template/ast.h"
+#include "tokenizers/chat_template/statements.h"
 #include "tokenizers/chat_template/lexer.h"
 
 namespace transformers::jinja {
@@ -69,7 +70,7 @@ class Parser {
   std::string dotted_name();
 
   // parser_stmt.cpp
-  Body statements(std::initializer_list<std::string_view> ends, bool drop);
+  Body statements(std::initializer_list<std::string_view> ends, bool drop, bool soft = false);
   Body subparse(std::initializer_list<std::string_view> ends);
   Stmt* statement();
   Stmt* parse_for();
@@ -98,11 +99,12 @@ class Parser {
   size_t at_ = 0;
   StackGuard guard_{size_t{1} << 19};
   std::unordered_map<std::string, uint32_t> symbols_;
+  std::unordered_set<std::string> block_names_;
   std::vector<std::string> open_tags_;
   std::vector<std::string> wanted_ends_;
   struct Unknown { Token token; std::string message; };
   std::vector<Unknown> unknown_;  // filters and tests that do not exist
-  int soft_ = 0;   // inside `if` blocks: unknown filters fail only when they run
+  bool soft_ = false;  // inside `if` blocks: unknown filters fail only when they run
   int loops_ = 0;  // loops of the current function, for break and continue
 };
 

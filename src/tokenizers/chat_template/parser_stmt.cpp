@@ -9,7 +9,7 @@ Body Parser::parse_template() {
   return body;
 }
 
-Body Parser::statements(std::initializer_list<std::string_view> ends, bool drop) {
+Body Parser::statements(std::initializer_list<std::string_view> ends, bool drop, bool soft) {
   skip_op(":");  // after a tag, as in Python
   expect(TokenKind::block_end, "end of statement block");
   std::string wanted;
@@ -18,7 +18,9 @@ Body Parser::statements(std::initializer_list<std::string_view> ends, bool drop)
     wanted += "'", wanted += end, wanted += "'";
   }
   wanted_ends_.push_back(wanted);
+  const bool outer_soft = std::exchange(soft_, soft);  // a new scope is not soft, even inside an `if`
   Body body = subparse(ends);
+  soft_ = outer_soft;
   wanted_ends_.pop_back();
   if (current().kind == TokenKind::end)
     error({"Unexpected end of template. Jinja was looking for the following tags: ", wanted,
@@ -187,15 +189,15 @@ Stmt* Parser::parse_for() {
 Stmt* Parser::parse_if() {
   If* n = node<If>(current());
   std::vector<If::Branch> branches;
-  ++soft_;
+  const bool outer_soft = std::exchange(soft_, true);
   do {
     next();
     If::Branch b{tuple(false), {}};
-    b.body = statements({"elif", "else", "endif"}, false);
+    b.body = statements({"elif", "else", "endif"}, false, true);
     branches.push_back(b);
   } while (current().is("elif"));
-  if (next().text == "else") branches.push_back({nullptr, statements({"endif"}, true)});
-  --soft_;
+  if (next().text == "else") branches.push_back({nullptr, statements({"endif"}, true, true)});
+  soft_ = outer_soft;
   n->branches = to_span(arena_, branches);
   return n;
 }
@@ -219,6 +221,7 @@ void Parser::signature(Function& f) {
   std::vector<Function::Parameter> parameters;
   expect_op("(");
   while (!current().op(")")) {
+    if (parameters.size() > 255) error({"more than 255 parameters"});
     if (!parameters.empty()) expect_op(",");
     const Token& t = current();
     auto* p = static_cast<NameTarget*>(name_target());
@@ -296,8 +299,7 @@ Stmt* Parser::parse_block() {
   if (current().op("-"))
     error({"Block names in Jinja have to be valid Python identifiers and may not contain hyphens, use an underscore "
            "instead."});
-  for (const Block* other : program_.blocks)
-    if (other->name->view() == n->name->view()) error_at(t, {"block '", t.text, "' defined twice"});
+  if (!block_names_.insert(std::string(t.text)).second) error_at(t, {"block '", t.text, "' defined twice"});
   program_.blocks.push_back(n);
   const int loops = std::exchange(loops_, 0);
   n->body = statements({"endblock"}, true);

@@ -138,6 +138,8 @@ std::array<Value, N> bind(const char* who, const Args& args, const char* const (
 }
 /// text.replace(from, to, most); most < 0: all.
 const Str* replace_text(Runtime& rt, const Str* text, const Str* from, const Str* to, int64_t most);
+/// No arguments besides the filtered or tested value. Throws TypeError.
+void no_arguments(const char* who, const Args& args);
 /// At most `most` positional arguments and no keywords.
 void positional(const char* who, const Args& args, size_t least, size_t most);
 /// The string argument. Throws TypeError.

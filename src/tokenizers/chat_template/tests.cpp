@@ -12,7 +12,7 @@ Value argument(const char* who, const Args& args) {
 }
 template <bool (*F)(const Value&)>
 bool plain(Runtime&, const Value& v, const Args& args) {
-  bind("test", args, {"unused"});
+  no_arguments("test", args);
   return F(v);
 }
 template <char A, char B>
@@ -23,20 +23,24 @@ bool order(Runtime& rt, const Value& v, const Args& args) {
 bool eq(Runtime& rt, const Value& v, const Args& args) { return equal(rt, v, argument("eq", args)); }
 bool ne(Runtime& rt, const Value& v, const Args& args) { return !equal(rt, v, argument("ne", args)); }
 bool in(Runtime& rt, const Value& v, const Args& args) { return contains(rt, argument("in", args), v); }
-bool odd(Runtime& rt, const Value& v, const Args&) {
+bool odd(Runtime& rt, const Value& v, const Args& args) {
+  no_arguments("odd", args);
   return equal(rt, binary(rt, BinaryOp::mod, v, Value::of(2)), Value::of(1));
 }
-bool even(Runtime& rt, const Value& v, const Args&) {
+bool even(Runtime& rt, const Value& v, const Args& args) {
+  no_arguments("even", args);
   return equal(rt, binary(rt, BinaryOp::mod, v, Value::of(2)), Value::of(0));
 }
 bool divisible(Runtime& rt, const Value& v, const Args& args) {
   const auto [num] = bind("divisibleby", args, {"num"}, 1);
   return equal(rt, binary(rt, BinaryOp::mod, v, num), Value::of(0));
 }
-bool is_upper_text(Runtime& rt, const Value& v, const Args&) {
+bool is_upper_text(Runtime& rt, const Value& v, const Args& args) {
+  no_arguments("is_upper_text", args);
   return find_str_method("isupper")->fn(rt, Value::of(to_str(rt, v)), {}).b;
 }
-bool is_lower_text(Runtime& rt, const Value& v, const Args&) {
+bool is_lower_text(Runtime& rt, const Value& v, const Args& args) {
+  no_arguments("is_lower_text", args);
   return find_str_method("islower")->fn(rt, Value::of(to_str(rt, v)), {}).b;
 }
 bool same(Runtime&, const Value& v, const Args& args) {
@@ -51,14 +55,22 @@ bool same(Runtime&, const Value& v, const Args& args) {
     default: return v.s == o.s;  // the same payload
   }
 }
-bool iterable_test(Runtime& rt, const Value& v, const Args&) {
+bool iterable_test(Runtime& rt, const Value& v, const Args& args) {
+  no_arguments("iterable_test", args);
   return iterable(v) || (v.is(Tag::object) && v.o->iterate(rt));
 }
-bool sequence(Runtime&, const Value& v, const Args&) {
+bool sequence(Runtime&, const Value& v, const Args& args) {
+  no_arguments("sequence", args);
   return v.is_string() || v.is_sequence() || v.is(Tag::dict) || (v.is(Tag::object) && v.o->is_sequence());
 }
-bool filter(Runtime&, const Value& v, const Args&) { return v.is_string() && find_filter(v.s->view()); }
-bool test(Runtime&, const Value& v, const Args&) { return v.is_string() && find_test(v.s->view()); }
+bool filter(Runtime&, const Value& v, const Args& args) {
+  no_arguments("filter", args);
+  return v.is_string() && find_filter(v.s->view());
+}
+bool test(Runtime&, const Value& v, const Args& args) {
+  no_arguments("test", args);
+  return v.is_string() && find_test(v.s->view());
+}
 
 bool defined(const Value& v) { return !v.is_undefined(); }
 bool undefined(const Value& v) { return v.is_undefined(); }

@@ -56,8 +56,11 @@ void fail_undefined(Runtime& rt, const Undefined& u) {
   fail(Kind::undefined, {"'", owner, "' has no attribute ", key});
 }
 
-bool hashable(const Value& v) {
-  if (v.is(Tag::tuple)) return std::all_of(v.l->begin(), v.l->end(), hashable);
+bool hashable(Runtime& rt, const Value& v) {
+  if (v.is(Tag::tuple)) {
+    rt.check_stack();
+    return std::all_of(v.l->begin(), v.l->end(), [&rt](const Value& x) { return hashable(rt, x); });
+  }
   return !v.is(Tag::list) && !v.is(Tag::dict);
 }
 size_t hash(Runtime& rt, const Value& v) {
@@ -173,7 +176,7 @@ bool contains(Runtime& rt, const Value& container, const Value& item) {
         fail(Kind::type, {"'in <string>' requires string as left operand, not ", type_name(item)});
       }
       rt.charge_bytes(container.s->size);
-      return container.s->view().find(item.s->view()) != std::string_view::npos;
+      return find_text(container.s->view(), item.s->view()) != std::string_view::npos;
     case Tag::list: case Tag::tuple:
       rt.charge(container.l->size);
       for (const Value& v : *container.l)
@@ -208,7 +211,7 @@ const Value* Dict::find(std::string_view key) const {
 }
 const Value* Dict::find(Runtime& rt, const Value& key) const {
   if (key.is_string()) return find(key.s->view());
-  if (!hashable(key)) fail(Kind::type, {"unhashable type: '", type_name(key), "'"});
+  if (!hashable(rt, key)) fail(Kind::type, {"unhashable type: '", type_name(key), "'"});
   if (!index) {
     for (const Entry& e : *this)
       if (equal(rt, e.key, key)) return &e.value;
@@ -257,20 +260,19 @@ void Dict::reserve(Runtime& rt, size_t wanted) {
 namespace {
 class StringIter final : public Iter {
  public:
-  explicit StringIter(const Str* s) : p_(s->data), end_(s->data + s->size), markup_(s->markup) {}
+  explicit StringIter(const Str* s) : p_(s->data), end_(s->data + s->size) {}
   const char* type_name() const override { return "str_iterator"; }
   bool next(Runtime& rt, Value& out) override {
     if (p_ == end_) return false;
     const char* start = p_;
     decode(p_);
     out = Value::of(static_cast<const Str*>(
-        rt.arena.make<Str>(start, static_cast<size_t>(p_ - start), size_t{1}, markup_, nullptr)));
+        rt.arena.make<Str>(start, static_cast<size_t>(p_ - start), size_t{1}, false, nullptr)));
     return true;
   }
 
  private:
   const char *p_, *end_;
-  bool markup_;
 };
 }  // namespace
 

@@ -113,9 +113,7 @@ static void load_clip(TokenizerImpl& t, const Source& s) {
   t.engine.set_normalizer(parse(R"({"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Replace","pattern":{"Regex":"\\s+"},"content":" "},{"type":"Lowercase"}]})"));
   t.engine.set_pre_tokenizer(parse(
       R"({"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+"},"behavior":"Removed","invert":true},{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":true}]})"));
-  // CLIP's own decoding: the end-of-word mark is a space.
-  t.engine.set_decoder(parse(
-      R"({"type":"Sequence","decoders":[{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":true},{"type":"Replace","pattern":{"String":"</w>"},"content":" "}]})"));
+  t.engine.set_decoder(parse(R"({"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":true})"));
   const std::string bos = special(t, "bos_token", "<|startoftext|>"), eos = special(t, "eos_token", "<|endoftext|>");
   const auto pair = [&](const std::string& token) { return "[" + quote(token) + "," + std::to_string(std::max<int64_t>(t.engine.token_to_id(token), 0)) + "]"; };
   t.engine.set_processor(parse(R"({"type":"RobertaProcessing","sep":)" + pair(eos) + R"(,"cls":)" + pair(bos) + R"(,"trim_offsets":false,"add_prefix_space":false})"));

@@ -85,17 +85,18 @@ void AddedVocabulary::split(std::string_view s, bool normalized, bool skip_speci
       const bool left = begin > 0 && is_word(last_char(s.substr(0, begin))), right = end < s.size() && is_word(first_char(s.substr(end)));
       if (left || right) continue;
     }
-    if (rule.lstrip)
-      for (size_t b; begin > done && space_before(s, begin, b);) begin = std::max(b, done);
+    if (rule.lstrip) {
+      for (size_t b; begin > done && space_before(s, begin, b);) begin = b;
+      begin = std::max(begin, done);
+    }
     if (rule.rstrip)
       while (end < s.size()) {
         const char* p = s.data() + end;
         if (!is_whitespace(next_char(p, s.data() + s.size()))) break;
         end = static_cast<size_t>(p - s.data());
       }
-    if (begin < done) begin = std::min(done, end);
     if (done < begin) piece(done, begin, -1);
-    piece(begin, end, rule.id);
+    if (begin < end) piece(begin, end, rule.id);  // may lie in spaces that the token before took, as in the reference
     done = end;
   }
   if (done < s.size()) piece(done, s.size(), -1);

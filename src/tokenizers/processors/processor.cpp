@@ -1,6 +1,8 @@
 // Reads a post-processor's JSON; sequences; the steps around a processor.
 #include "tokenizers/processors/processor.h"
 
+#include <algorithm>
+
 #include "tokenizers/core/encoding_ops.h"
 #include "tokenizers/text/unicode.h"
 #include "transformers/error.h"
@@ -46,13 +48,17 @@ Encoding post_process(const Processor* processor, Encoding first, Encoding* seco
   if (second) parts.push_back(std::move(*second));
   for (size_t i = 0; i < parts.size(); ++i) {
     set_sequence_id(parts[i], static_cast<int64_t>(i));
-    for (Encoding& e : parts[i].overflowing) set_sequence_id(e, static_cast<int64_t>(i));
+    // Without a processor the reference leaves the overflowing pieces of pairs without a sequence.
+    for (Encoding& e : parts[i].overflowing) set_sequence_id(e, processor || !second ? static_cast<int64_t>(i) : -1);
     if (processor) set_type_id(parts[i], static_cast<int64_t>(i));
   }
   if (processor) processor->process(parts, add_special_tokens);
   if (parts.empty()) return Encoding();
   Encoding all = std::move(parts[0]);
   for (size_t i = 1; i < parts.size(); ++i) merge_encoding(all, parts[i]);
+  if (!processor && second)
+    for (Encoding& e : all.overflowing)
+      if (std::all_of(e.sequence_ids.begin(), e.sequence_ids.end(), [](int64_t s) { return s < 0; })) set_sequence_id(e, 0);
   return all;
 }
 

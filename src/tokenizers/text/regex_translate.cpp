@@ -7,7 +7,7 @@
 namespace transformers::tokenizers {
 namespace {
 
-constexpr char kWord[] = R"(\p{L}\p{M}\p{Nl}\p{Nd}\p{Pc}\x{24b6}-\x{24e9}\x{1f130}-\x{1f149}\x{1f150}-\x{1f169}\x{1f170}-\x{1f189})";
+constexpr char kWord[] = R"(\xb2\xb3\xb9\xbc-\xbe\p{L}\p{M}\p{Nl}\p{Nd}\p{Pc}\x{24b6}-\x{24e9}\x{1f130}-\x{1f149}\x{1f150}-\x{1f169}\x{1f170}-\x{1f189})";  // Oniguruma counts Latin-1 fractions and superscripts
 constexpr char kSpace[] = R"(\x09-\x0d\x20\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})";
 constexpr char kHex[] = "0-9a-fA-F";
 
@@ -112,7 +112,7 @@ class Translator {
     else if (lower == "alpha" || lower == "alphabetic") body = R"(\p{L}\p{M}\p{Nl})";
     else if (lower == "digit") body = R"(\p{Nd})";
     else if (lower == "space" || lower == "whitespace") body = kSpace;
-    else if (lower == "punct") body = R"(\p{P}$+<=>^`|~)";
+    else if (lower == "punct") body = R"(\p{P}\p{S})";
     else if (lower == "upper" || lower == "uppercase") body = R"(\p{Lu})";
     else if (lower == "lower" || lower == "lowercase") body = R"(\p{Ll})";
     else if (lower == "word") body = kWord;
@@ -123,7 +123,15 @@ class Translator {
     else if (lower == "symbol") body = R"(\p{S})";
     else if (lower == "separator") body = R"(\p{Z})";
     else if (lower == "emoji") body = R"(#*0-9\x{a9}\x{ae}\x{203c}\x{2049}\x{2122}\x{2139}\x{2194}-\x{21aa}\x{231a}-\x{23ff}\x{25aa}-\x{27bf}\x{2934}\x{2935}\x{2b05}-\x{2b55}\x{3030}\x{303d}\x{3297}\x{3299}\x{1f004}-\x{1faff})";
-    if (body.empty()) return (negated ? "\\P{" : "\\p{") + name + "}";
+    if (body.empty()) {
+      // PCRE2 reads a script's name as its extensions; Oniguruma as the script itself.
+      static constexpr std::string_view general[] = {"any", "c", "cc", "cf", "cn", "co", "cs", "l", "l&", "ll", "lm", "lo", "lt", "lu", "m", "mc", "me", "mn",
+                                                     "n", "nd", "nl", "no", "p", "pc", "pd", "pe", "pf", "pi", "po", "ps", "s", "sc", "sk", "sm", "so", "z",
+                                                     "zl", "zp", "zs"};
+      bool category = false;
+      for (std::string_view g : general) category |= g == lower;
+      return (negated ? "\\P{" : "\\p{") + std::string(category ? "" : "sc:") + name + "}";
+    }
     if (inside && !negated) return body;
     return (negated ? "[^" : "[") + body + "]";
   }
@@ -159,8 +167,7 @@ class Translator {
             const bool inverse = !name.empty() && name[0] == '^';
             if (inverse) name.erase(0, 1);
             if (inverse) others.push_back("[^" + strip(property(name, false, false)) + "]");
-            else if (const std::string p = property(name, false, true); p.starts_with("\\p{")) fail("an unknown [:class:]");
-            else items += p;
+            else items += property(name, false, true);
             first = false;
             continue;
           }

@@ -154,8 +154,7 @@ bool is_symbol(uint32_t c) {
   return k >= UTF8PROC_CATEGORY_SM && k <= UTF8PROC_CATEGORY_SO;
 }
 bool is_other(uint32_t c) {
-  const int k = category(c);
-  return k == UTF8PROC_CATEGORY_CN || k >= UTF8PROC_CATEGORY_CC;
+  return category(c) >= UTF8PROC_CATEGORY_CC;
 }
 bool is_word(uint32_t c) {
   if (c < 0x80) return ((c | 32) >= 'a' && (c | 32) <= 'z') || (c >= '0' && c <= '9') || c == '_';
@@ -194,7 +193,9 @@ bool grapheme_break(uint32_t a, uint32_t b, int& state) {
 }
 
 void decompose(uint32_t c, bool compatible, std::vector<uint32_t>& out) {
-  if (c < 0xa0) { out.push_back(c); return; }
+  // The reference's tables are of Unicode 12.0: later compatibility characters stay whole.
+  const bool later = c == 0x32ff || c == 0x1f16c || (c >= 0x1fbf0 && c <= 0x1fbf9) || c == 0x11938;
+  if (c < 0xa0 || later) { out.push_back(c); return; }
   utf8proc_int32_t buffer[64];
   int last = 0;
   const auto n = utf8proc_decompose_char(

@@ -50,7 +50,7 @@ bool is_nonspacing_mark(uint32_t c);     ///< Mn.
 bool is_punctuation(uint32_t c);         ///< P, or ASCII punctuation (symbols included).
 bool is_unicode_punctuation(uint32_t c); ///< P.
 bool is_symbol(uint32_t c);              ///< S.
-bool is_other(uint32_t c);               ///< C (unassigned ones too).
+bool is_other(uint32_t c);               ///< Cc, Cf, Cs, Co (unassigned ones not).
 bool is_word(uint32_t c);                ///< \w: alphabetic, marks, decimals, connectors, joiners.
 bool is_cjk(uint32_t c);                 ///< The ideograph blocks that BERT isolates.
 int combining_class(uint32_t c);
