@@ -23,4 +23,4 @@ add_library(transformers STATIC ${TRANSFORMERS_SOURCES})
 add_library(transformers::transformers ALIAS transformers)
 target_include_directories(transformers PRIVATE ${CMAKE_SOURCE_DIR}/src)
 target_link_libraries(transformers PUBLIC transformers_tokenizers
-  PRIVATE DNNL::dnnl PkgConfig::HWY OpenMP::OpenMP_CXX simdjson::simdjson CURL::libcurl ZLIB::ZLIB)
+  PRIVATE DNNL::dnnl PkgConfig::HWY OpenMP::OpenMP_CXX simdjson::simdjson CURL::libcurl ZLIB::ZLIB PkgConfig::AUDIO PkgConfig::IMAGE)

@@ -150,8 +150,10 @@ struct Bench {
   Prepared tokenize(const Json& job) {
     const PreTrainedTokenizer tok = tokenizer(job.at("model").as_string());
     auto documents = std::make_shared<std::vector<std::string>>();
-    if (job.contains("documents"))
-      for (const Json& d : Json::load(job["documents"].as_string()).as_array()) documents->push_back(d.as_string());
+    if (job.contains("documents")) {
+      const Json list = Json::load(job["documents"].as_string());
+      for (const Json& d : list.as_array()) documents->push_back(d.as_string());
+    }
     auto rows = std::make_shared<std::vector<std::vector<int64_t>>>();
     return {[=] {
               rows->clear();

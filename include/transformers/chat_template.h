@@ -73,7 +73,7 @@ class ChatTemplate {
   /// Bounds on one rendering, so that no template can hold the process.
   struct Limits {
     int64_t steps = 30'000'000;        ///< Evaluated nodes and, roughly, 64-byte pieces of text worked through.
-    size_t memory = size_t{1} << 29;   ///< Bytes of values made.
+    size_t memory = size_t{1} << 28;   ///< Bytes of values made.
     size_t output = size_t{1} << 27;   ///< Bytes of text.
   };
 

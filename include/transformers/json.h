@@ -56,10 +56,12 @@ class Json {
   int64_t as_int() const;
   double as_double() const;
   const std::string& as_string() const;
-  const Array& as_array() const;
-  const Object& as_object() const;
-  Array& as_array();
-  Object& as_object();
+  const Array& as_array() const&;
+  const Object& as_object() const&;
+  Array& as_array() &;
+  Object& as_object() &;
+  Array as_array() && { return static_cast<const Json&>(*this).as_array(); }    // a copy: safe in a range-for
+  Object as_object() && { return static_cast<const Json&>(*this).as_object(); }
 
   /// Number of elements or members; 0 for other types.
   size_t size() const;

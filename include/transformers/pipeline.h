@@ -23,7 +23,7 @@ class Pipeline {
     virtual ~Impl() = default;
     virtual Json run(const Json& input, const Json& parameters) const = 0;
     /// [texts, width] sentence embeddings; feature-extraction only.
-    virtual Tensor embed(const std::vector<std::string>& texts) const;
+    virtual Tensor embed(const std::vector<std::string>& texts, int64_t max_length) const;
   };
   explicit Pipeline(std::string task, std::shared_ptr<const Impl> impl, Json defaults) : task_(std::move(task)), impl_(std::move(impl)), defaults_(std::move(defaults)) {}
   /// One input: text, a file path, or the object that the task takes; the result as the reference's, in JSON.
@@ -34,7 +34,8 @@ class Pipeline {
   /// A list of results for a list of inputs.
   Json operator()(const std::vector<std::string>& inputs, const Json& parameters = Json()) const;
   /// Sentence embeddings [texts, width] as the folder's sentence-transformers files say (mean pooling without them).
-  Tensor embed(const std::vector<std::string>& texts) const { return impl_->embed(texts); }
+  /// Longer texts are cut to max_length tokens (0: what the folder says, else what the model takes).
+  Tensor embed(const std::vector<std::string>& texts, int64_t max_length = 0) const { return impl_->embed(texts, max_length); }
   const std::string& task() const { return task_; }
 
  private:

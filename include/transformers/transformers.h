@@ -7,6 +7,7 @@
 #include "transformers/json.h"
 #include "transformers/model.h"
 #include "transformers/pipeline.h"
+#include "transformers/processor.h"
 #include "transformers/tensor.h"
 #include "transformers/tokenizer.h"
 #include "transformers/version.h"

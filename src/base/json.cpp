@@ -242,20 +242,20 @@ const std::string& Json::as_string() const {
   if (type_ != Type::string) wrong("a string", *this);
   return *string_;
 }
-const Json::Array& Json::as_array() const {
+const Json::Array& Json::as_array() const& {
   if (type_ != Type::array) wrong("a list", *this);
   return *array_;
 }
-const Json::Object& Json::as_object() const {
+const Json::Object& Json::as_object() const& {
   if (type_ != Type::object) wrong("an object", *this);
   return *object_;
 }
-Json::Array& Json::as_array() {
+Json::Array& Json::as_array() & {
   if (type_ != Type::array) wrong("a list", *this);
   if (array_.use_count() > 1) array_ = std::make_shared<Array>(*array_);
   return *array_;
 }
-Json::Object& Json::as_object() {
+Json::Object& Json::as_object() & {
   if (type_ != Type::object) wrong("an object", *this);
   if (object_.use_count() > 1) object_ = std::make_shared<Object>(*object_);
   return *object_;

@@ -10,7 +10,7 @@
 namespace transformers {
 namespace {
 
-constexpr uint64_t kMaxValues = 3'000'000;  // of all arrays together: up to 200 bytes each in memory
+constexpr uint64_t kMaxValues = 2'500'000;  // of all arrays together: up to 200 bytes each in memory
 constexpr int kMaxNesting = 8;
 constexpr uint32_t kMaxAlignment = 1 << 20;
 
@@ -87,7 +87,7 @@ class Reader {
     if (depth >= kMaxNesting) fail("arrays nested more than 8 deep");
     const uint32_t type = number<uint32_t>();
     const uint64_t count = number<uint64_t>();
-    if (count > left() || (values_ += count) > kMaxValues) fail({"an array of ", count, " values; at most 3 million together, and no more than the file holds"});
+    if (count > left() || (values_ += count) > kMaxValues) fail({"an array of ", count, " values; at most 2.5 million together, and no more than the file holds"});
     Json::Array items;
     items.reserve(static_cast<size_t>(count));
     for (uint64_t i = 0; i < count; ++i) items.push_back(value(type, depth + 1));

@@ -139,6 +139,7 @@ Json gguf_config(const StateDict& file) {
   set_token_id(config, "eos_token_id", vocabulary.eos_id);
   set_token_id(config, "pad_token_id", vocabulary.pad_id);
   if (name == "bert") {
+    config.set("add_pooling_layer", false);  // the format has no place for the pooler
     config.set("hidden_act", "gelu");
     config.set("type_vocab_size", file.gguf.get("tokenizer.ggml.token_type_count", 2));
   } else {
@@ -263,7 +264,7 @@ GgufContents gguf_from_model(const Json& config, const StateDict& weights, const
     const std::string bare = type == "bert" && name.rfind("bert.", 0) == 0 ? name.substr(5) : type == "gpt2" && name.rfind("h.", 0) == 0 ? "transformer." + name : name;
     const Mapped mapped = map_name(a, bare, false);
     if (!mapped.rule) {
-      log_warning({"GGUF export: \"", name, "\" has no name in the format; left out"});
+      if (name.find("position_ids") == std::string::npos && name.find("pooler.") == std::string::npos) log_warning({"GGUF export: \"", name, "\" has no name in the format; left out"});
       continue;
     }
     StoredTensor t = weights.tensors.at(name);

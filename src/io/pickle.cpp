@@ -7,7 +7,7 @@
 namespace transformers {
 namespace {
 
-constexpr size_t kMaxNodes = 4'000'000, kMaxOperations = 60'000'000;
+constexpr size_t kMaxNodes = 2'000'000, kMaxOperations = 20'000'000;
 constexpr uint32_t kNone = 0, kFalse = 1, kTrue = 2, kEmptyTuple = 3;  // shared constants, made first
 
 class Reader {
@@ -21,7 +21,7 @@ class Reader {
 
   Pickle run() {
     for (size_t operations = 0; step(); ++operations)
-      if (operations > kMaxOperations) fail("more than 60 million operations");
+      if (operations > kMaxOperations) fail("more than 20 million operations");
     out_.end = at_;
     return std::move(out_);
   }
@@ -61,7 +61,7 @@ class Reader {
 
   // ---- nodes and stack ----------------------------------------------------------------------------------------------
   uint32_t make(PickleKind kind) {
-    if (out_.nodes.size() >= kMaxNodes) fail("more than 4 million objects");
+    if (out_.nodes.size() >= kMaxNodes) fail("more than 2 million objects");
     out_.nodes.emplace_back().kind = kind;
     return static_cast<uint32_t>(out_.nodes.size() - 1);
   }

@@ -35,7 +35,7 @@ struct Pickle {
 using PickleAllow = bool (*)(std::string_view module, std::string_view name);
 
 /// Reads the pickle at `offset`. Texts are views of `in`. Throws CheckpointError on damage, on globals that `allow`
-/// refuses, and beyond 4 million nodes.
+/// refuses, and beyond 2 million nodes or 20 million operations.
 Pickle read_pickle(const Bytes& in, size_t offset, PickleAllow allow);
 
 }  // namespace transformers

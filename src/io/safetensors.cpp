@@ -10,7 +10,8 @@
 namespace transformers {
 namespace {
 
-constexpr uint64_t kMaxHeader = 100'000'000;  // the format's own limit
+// The format's own limit is 100 MB; 30 MB name 250 thousand tensors and, once parsed, take less than 1 GB.
+constexpr uint64_t kMaxHeader = 30'000'000;
 
 struct Entry { std::string name; uint64_t begin, end; };
 

@@ -28,7 +28,7 @@ template <size_t N> const StorageType* lookup(const StorageType (&table)[N], std
 
 // A view that repeats values (stride 0) may be larger than its storage, but not without bound.
 constexpr int64_t kMaxExpandedBytes = int64_t{256} << 20;
-constexpr size_t kMaxTensors = 500'000;
+constexpr size_t kMaxTensors = 300'000;
 
 class Builder {
  public:
@@ -140,7 +140,7 @@ TorchStorageRef read_storage_ref(const Bytes& in, const Pickle& p, const PickleN
 StateDict read_torch_state_dict(const Bytes& in, const Pickle& p, const TorchStorage& storage) {
   const PickleNode& top = p[p.top];
   if (top.kind != PickleKind::dict) throw CheckpointError({in.name, ": expected a state dict (names and tensors), got another object"});
-  if (top.items.size() > 2 * kMaxTensors) throw CheckpointError({in.name, ": more than 500000 entries in a state dict"});
+  if (top.items.size() > 2 * kMaxTensors) throw CheckpointError({in.name, ": more than 300000 entries in a state dict"});
   StateDict out;
   Builder builder(in, p, storage);
   for (size_t i = 0; i + 1 < top.items.size(); i += 2) {

@@ -17,6 +17,7 @@ void attention_product(const float* a, int64_t row, int64_t column, const float*
                        int64_t k, const float* scale) noexcept;
 
 struct AttentionSoftmax {
+  float scale = 1;                  ///< Of the scores, before everything else; positive.
   float softcap = 0;
   const uint8_t* keys = nullptr;    ///< [keys], 0 = hidden
   const float* low = nullptr;       ///< [queries]: key k is seen when low < k <= high, k counted from first_key
@@ -43,6 +44,13 @@ struct AttentionDecode {
   int64_t extra_stride = 0;
 };
 void attention_decode(const AttentionDecode& a, float* scores, float* top, float* sum, float* out) noexcept;
+
+/// bf16 products on AMX tiles; only when cpu().amx_bf16. Counts are multiples of 32.
+/// scores [keys, lanes] = k [keys, d] (rows k_stride apart) @ q, q as pairs: [d / 2, lanes] of (q[2i], q[2i + 1]).
+void attention_amx_scores(const BFloat16* k, int64_t k_stride, int64_t keys, const uint32_t* q, int64_t lanes, int64_t d, float* scores) noexcept;
+/// acc [dv, lanes] = acc * fix[lane] + vt [dv, keys] (rows vt_stride apart) @ p; p [keys, lanes] f32 is rounded to bf16 into pairs [keys / 2, lanes].
+void attention_amx_values(const BFloat16* vt, int64_t vt_stride, int64_t dv, const float* p, uint32_t* pairs, int64_t keys, int64_t lanes,
+                          const float* fix, float* acc) noexcept;
 
 /// Rows of half floats to f32: y [rows, padded], zero beyond n.
 void widen_rows(DType type, const void* x, int64_t stride, int64_t rows, int64_t n, float* y, int64_t padded) noexcept;

@@ -122,7 +122,7 @@ Tensor BertEmbeddings::operator()(const Inputs& in) const {
 BertModel::BertModel(const Scope& w, const BertConfig& config, bool has_pooler)
     : c(config), embeddings(w / "embeddings", c), encoder(w / "encoder", c) {
   config_ = c.json;
-  if (has_pooler) pooler = Linear(w / "pooler" / "dense", c.hidden_size, c.hidden_size);
+  if (has_pooler && c.get("add_pooling_layer", true)) pooler = Linear(w / "pooler" / "dense", c.hidden_size, c.hidden_size);
 }
 
 Outputs BertModel::forward(const Inputs& in) const {  // ids [B, T] -> last_hidden_state [B, T, C], pooler_output [B, C]

@@ -10,6 +10,7 @@ struct ClipEncoderConfig {
   int64_t hidden_size, intermediate_size, num_hidden_layers, num_attention_heads;
   std::string hidden_act;
   double layer_norm_eps, attention_dropout, initializer_factor;
+  bool xavier_init = false;  ///< SigLIP's initialisation instead of CLIP's.
 };
 
 struct ClipTextConfig : Config {
@@ -27,7 +28,7 @@ struct ClipTextConfig : Config {
   double initializer_factor = get("initializer_factor", 1.0);
   int64_t eos_token_id = get("eos_token_id", 49407);
   ClipEncoderConfig encoder() const {
-    return {hidden_size, intermediate_size, num_hidden_layers, num_attention_heads, hidden_act, layer_norm_eps, attention_dropout, initializer_factor};
+    return {hidden_size, intermediate_size, num_hidden_layers, num_attention_heads, hidden_act, layer_norm_eps, attention_dropout, initializer_factor, false};
   }
 };
 
@@ -47,7 +48,7 @@ struct ClipVisionConfig : Config {
   double initializer_range = get("initializer_range", 0.02);
   double initializer_factor = get("initializer_factor", 1.0);
   ClipEncoderConfig encoder() const {
-    return {hidden_size, intermediate_size, num_hidden_layers, num_attention_heads, hidden_act, layer_norm_eps, attention_dropout, initializer_factor};
+    return {hidden_size, intermediate_size, num_hidden_layers, num_attention_heads, hidden_act, layer_norm_eps, attention_dropout, initializer_factor, false};
   }
 };
 
@@ -69,12 +70,18 @@ struct ClipAttention {
   Tensor operator()(const Tensor& x, const ClipStep& s) const;
 };
 
+struct ClipMlp {
+  Linear fc1, fc2;
+  Activation act;
+  ClipMlp(const Scope& w, const ClipEncoderConfig& c);
+  Tensor operator()(const Tensor& x) const { return fc2(act(fc1(x))); }
+};
+
 /// Pre-norm encoder layer.
 struct ClipEncoderLayer {
   ClipAttention self_attn;
   LayerNorm layer_norm1, layer_norm2;
-  Linear fc1, fc2;
-  Activation act;
+  ClipMlp mlp;
   ClipEncoderLayer(const Scope& w, const ClipEncoderConfig& c, int64_t layer);
   Tensor operator()(const Tensor& x, const ClipStep& s) const;  ///< [B, T, C] -> [B, T, C]
 };

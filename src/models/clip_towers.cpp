@@ -16,15 +16,18 @@ Json clip_part(const Json& config, const char* key) {
 
 static double power(double base, double exponent) { return std::pow(base, exponent); }
 
+static double width_power(const ClipEncoderConfig& c) { return power(static_cast<double>(c.hidden_size), -0.5); }
+static Init initial(const ClipEncoderConfig& c, double std) { return c.xavier_init ? Init{Init::xavier_uniform, 0, -1, {}} : Init::std(std * c.initializer_factor); }
 static Init in_init(const ClipEncoderConfig& c) {
-  return Init::std(power(static_cast<double>(c.hidden_size), -0.5) * power(2.0 * static_cast<double>(std::max<int64_t>(c.num_hidden_layers, 1)), -0.5) * c.initializer_factor);
+  return initial(c, width_power(c) * power(2.0 * static_cast<double>(std::max<int64_t>(c.num_hidden_layers, 1)), -0.5));
 }
+static Init mlp_bias_init(const ClipEncoderConfig& c) { return c.xavier_init ? Init::std(1e-6) : Init::zero(); }
 
 ClipAttention::ClipAttention(const Scope& w, const ClipEncoderConfig& c)
     : head_dim(divide_exactly("hidden_size", c.hidden_size, "num_attention_heads", c.num_attention_heads)), dropout(c.attention_dropout),
       k_proj(w / "k_proj", c.hidden_size, c.hidden_size, true, in_init(c)), v_proj(w / "v_proj", c.hidden_size, c.hidden_size, true, in_init(c)),
       q_proj(w / "q_proj", c.hidden_size, c.hidden_size, true, in_init(c)),
-      out_proj(w / "out_proj", c.hidden_size, c.hidden_size, true, Init::std(power(static_cast<double>(c.hidden_size), -0.5) * c.initializer_factor)) {}
+      out_proj(w / "out_proj", c.hidden_size, c.hidden_size, true, initial(c, width_power(c))) {}
 
 Tensor ClipAttention::operator()(const Tensor& x, const ClipStep& s) const {
   AttentionOptions o = s.mask;
@@ -34,15 +37,17 @@ Tensor ClipAttention::operator()(const Tensor& x, const ClipStep& s) const {
   return out_proj(merge_heads(attention(q, k, split_heads(v_proj(x), head_dim), o)));
 }
 
+ClipMlp::ClipMlp(const Scope& w, const ClipEncoderConfig& c)
+    : fc1(w / "fc1", c.hidden_size, c.intermediate_size, true, initial(c, power(2.0 * static_cast<double>(c.hidden_size), -0.5)), mlp_bias_init(c)),
+      fc2(w / "fc2", c.intermediate_size, c.hidden_size, true, in_init(c), mlp_bias_init(c)), act(c.hidden_act) {}
+
 ClipEncoderLayer::ClipEncoderLayer(const Scope& w, const ClipEncoderConfig& c, int64_t)
     : self_attn(w / "self_attn", c), layer_norm1(w / "layer_norm1", c.hidden_size, c.layer_norm_eps),
-      layer_norm2(w / "layer_norm2", c.hidden_size, c.layer_norm_eps),
-      fc1(w / "mlp.fc1", c.hidden_size, c.intermediate_size, true, Init::std(power(2.0 * static_cast<double>(c.hidden_size), -0.5) * c.initializer_factor)),
-      fc2(w / "mlp.fc2", c.intermediate_size, c.hidden_size, true, in_init(c)), act(c.hidden_act) {}
+      layer_norm2(w / "layer_norm2", c.hidden_size, c.layer_norm_eps), mlp(w / "mlp", c) {}
 
 Tensor ClipEncoderLayer::operator()(const Tensor& x, const ClipStep& s) const {
   const Tensor h = x + self_attn(layer_norm1(x), s);
-  return h + fc2(act(fc1(layer_norm2(h))));
+  return h + mlp(layer_norm2(h));
 }
 
 Tensor clip_encoder(const std::vector<ClipEncoderLayer>& layers, Tensor x, const ClipStep& s) {

@@ -54,6 +54,20 @@ Tensor masked_image_loss(const Tensor& pixels, const Tensor& reconstruction, con
   return sum(difference * covered.to(difference.dtype())) / (sum(covered) + 1e-5) / static_cast<double>(channels);
 }
 
+Tensor semantic_segmentation_loss(const Tensor& logits, const Tensor& labels, const Json& config) {
+  if (!labels.defined()) return {};
+  if (labels.rank() != 3) throw ShapeError({"labels: expected [batch, height, width], got ", labels.shape().str()});
+  const int64_t ignored = config.get("semantic_loss_ignore_index", 255), count = num_labels(config);
+  const Tensor resized = interpolate(logits, {labels.dim(1), labels.dim(2)}, Interpolation::bilinear);
+  if (count > 1) {
+    CrossEntropyOptions o;
+    o.ignore_index = ignored;
+    return cross_entropy(resized, labels, o);
+  }
+  const Tensor valid = logical_and(ge(labels, 0), ne(labels, static_cast<double>(ignored))).to(resized.dtype());
+  return mean(bce_with_logits(resized.squeeze(1), labels.to(resized.dtype()), {}, {}, Reduction::none) * valid);
+}
+
 ImageDecoder::ImageDecoder(const Scope& w, int64_t width, int64_t channels, int64_t encoder_stride) : stride(encoder_stride) {
   if (stride < 1 || stride > 4096) throw ConfigError({"config: encoder_stride ", stride, " is not a size"});
   conv = Conv(w / "0", width, stride * stride * channels, {1, 1});

@@ -22,6 +22,10 @@ Factory image_classifier(Factory backbone, ImageClassifier parts);
 /// mask [B, P] over the grid of patches of `patch` pixels.
 Tensor masked_image_loss(const Tensor& pixels, const Tensor& reconstruction, const Tensor& mask, int64_t image_size, int64_t patch, int64_t channels);
 
+/// Cross entropy of a map [B, labels, h, w], resized to the labels [B, H, W]; semantic_loss_ignore_index (255) is left out.
+/// With one label: binary cross entropy. An undefined tensor without labels.
+Tensor semantic_segmentation_loss(const Tensor& logits, const Tensor& labels, const Json& config);
+
 /// A 1x1 convolution and a pixel shuffle by `stride`: maps [B, D, h, w] -> pictures [B, C, h * stride, w * stride].
 struct ImageDecoder {
   Conv conv;

@@ -78,6 +78,13 @@ static Tensor make_random(const Shape& shape, const Init& init, double default_s
   return t;
 }
 
+// Blocks run along the input dimension, so a Conv1D matrix [in, out] is stored as blocks of its transpose.
+static Tensor dequantized(const StoredTensor& s) {
+  const Shape shape = s.transposed ? Shape{s.shape[1], s.shape[0]} : s.shape;
+  const Tensor values = dequantize_blocks(*s.block_type, s.blocks, shape.rank() ? shape.back() : 1).reshape(shape);
+  return s.transposed ? values.t() : values;
+}
+
 Tensor Scope::load(const std::string& name, const Shape& shape, const Init& init, DType dtype, bool buffer) const {
   const StoredTensor* stored = lookup(name);
   Tensor t;
@@ -89,7 +96,7 @@ Tensor Scope::load(const std::string& name, const Shape& shape, const Init& init
     state_->report.missing_keys.push_back(name);
   }
   if (stored) {
-    t = stored->block_type ? dequantize_blocks(*stored->block_type, stored->blocks, shape.rank() ? shape.back() : 1).reshape(shape) : stored->tensor;
+    t = stored->block_type ? dequantized(*stored) : stored->tensor;
     if (t.dtype() != dtype) t = t.to(dtype);
     t = t.contiguous();
   } else {
@@ -113,12 +120,13 @@ WeightPtr Scope::weight(std::string_view name, const Shape& shape, const Init& i
   auto w = std::make_shared<Weight>();
   w->transposed = transposed;
   const StoredTensor* stored = state_->keep_quantized ? lookup(n) : nullptr;
-  if (stored && stored->block_type && stored->shape == shape && !transposed) {
+  const Shape on_disk = transposed ? Shape{shape[1], shape[0]} : shape;
+  if (stored && stored->block_type && stored->shape == on_disk && stored->transposed == transposed) {
     w->blocks = make_block_matrix(*stored->block_type, stored->blocks, shape[0], shape[1]);
-    state_->parameters->push_back({n, Tensor(), false, shape, block_matrix_bytes(*w->blocks)});
+    state_->parameters->push_back({n, Tensor(), false, on_disk, block_matrix_bytes(*w->blocks)});
     return w;
   }
-  w->dense = load(n, transposed ? Shape{shape[1], shape[0]} : shape, init, state_->dtype, false);
+  w->dense = load(n, on_disk, init, state_->dtype, false);
   return w;
 }
 

@@ -35,20 +35,20 @@ void check_image_size(const Tensor& pixels, ImageSize expected) {
     throw ValueError({"Input image size (", pixels.dim(2), "*", pixels.dim(3), ") doesn't match model (", expected.height, "*", expected.width, ")."});
 }
 
-PatchProjection::PatchProjection(const Scope& w, int64_t channels, int64_t width, ImageSize patch, bool bias) {
+PatchProjection::PatchProjection(const Scope& w, int64_t channels, int64_t width, ImageSize patch, bool bias, const Init& init) {
   ConvOptions o;
   o.stride = {patch.height, patch.width};
-  projection = Conv(w, channels, width, {patch.height, patch.width}, o, bias);
+  projection = Conv(w, channels, width, {patch.height, patch.width}, o, bias, init);
 }
 
 Tensor resize_positions(const Tensor& table, int64_t extra, int64_t rows, int64_t columns) {
   const int64_t side = static_cast<int64_t>(std::sqrt(static_cast<double>(table.dim(1) - extra)) + 1e-9);
   return resize_positions(table, extra, {side, side}, rows, columns);
 }
-Tensor resize_positions(const Tensor& table, int64_t extra, ImageSize grid, int64_t rows, int64_t columns) {
+Tensor resize_positions(const Tensor& table, int64_t extra, ImageSize grid, int64_t rows, int64_t columns, bool antialias) {
   if (rows < 1 || columns < 1) throw ValueError("pixel_values: the picture is smaller than one patch");
   const Tensor patches = tokens_to_map(table.slice(1, extra, table.dim(1)), grid.height, grid.width);  // [1, D, rows, columns]
-  const Tensor resized = map_to_tokens(interpolate(patches, {rows, columns}, Interpolation::bicubic));
+  const Tensor resized = map_to_tokens(interpolate(patches, {rows, columns}, Interpolation::bicubic, false, antialias));
   return extra > 0 ? cat({table.slice(1, 0, extra), resized}, 1) : resized;
 }
 

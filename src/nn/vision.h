@@ -21,14 +21,14 @@ void check_image_size(const Tensor& pixels, ImageSize expected);
 struct PatchProjection {
   Conv projection;
   PatchProjection() = default;
-  PatchProjection(const Scope& w, int64_t channels, int64_t width, ImageSize patch, bool bias = true);
+  PatchProjection(const Scope& w, int64_t channels, int64_t width, ImageSize patch, bool bias = true, const Init& init = {});
   Tensor operator()(const Tensor& pixels) const { return projection(pixels).flatten(2).transpose(1, 2); }
 };
 
 /// Position table [1, extra + P, D] resized (bicubic) from its square grid to rows x columns; the first `extra` tokens stay.
 Tensor resize_positions(const Tensor& table, int64_t extra, int64_t rows, int64_t columns);
 /// The same from a grid that is not square.
-Tensor resize_positions(const Tensor& table, int64_t extra, ImageSize grid, int64_t rows, int64_t columns);
+Tensor resize_positions(const Tensor& table, int64_t extra, ImageSize grid, int64_t rows, int64_t columns, bool antialias = false);
 
 /// Tokens [B, P, D] -> maps [B, D, rows, columns] and back.
 Tensor tokens_to_map(const Tensor& tokens, int64_t rows, int64_t columns);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/parallel.h"
+#include "kernels/rope.h"
 #include "ops/attention.h"
 #include "ops/elementwise.h"
 #include "ops/index.h"
@@ -21,32 +22,22 @@ template <class T> void rotate(const Tensor& x, const Tensor& cos, const Tensor&
   parallel_for(x.dim(0) * H, std::max<int64_t>(1, 8192 / std::max<int64_t>(1, N * D)), [&](int64_t first, int64_t last) {
     for (int64_t r = first; r < last; ++r) {
       const int64_t b = r / H, h = r % H;
-      for (int64_t t = 0; t < N; ++t) {
+      const bool kernel = !interleaved && !std::is_same_v<T, double>;
+      if constexpr (!std::is_same_v<T, double>) {
+        const T* in = x.data<T>() + b * st[0] + h * st[1];
+        if (kernel) kernels::rotate_halves(x.dtype(), in, st[2], cos.data<A>() + b * table, sin.data<A>() + b * table, N, half, backward,
+                                           y.mutable_data<T>() + b * yt[0] + h * yt[1], yt[2]);
+      }
+      for (int64_t t = 0; t < N && !(kernel && R == D); ++t) {
         const T* in = x.data<T>() + b * st[0] + h * st[1] + t * st[2];
         T* out = y.mutable_data<T>() + b * yt[0] + h * yt[1] + t * yt[2];
         const A* c = cos.data<A>() + b * table + t * R;
         const A* s = sin.data<A>() + b * table + t * R;
-        if (a == 1) {  // unit strides, so that it is vectorised
-          const A *c2 = c + half, *s2 = s + half;
-          const T* in2 = in + half;
-          T* out2 = out + half;
-          if (!backward)
-            for (int64_t i = 0; i < half; ++i) {
-              const A x1 = static_cast<A>(in[i]), x2 = static_cast<A>(in2[i]);
-              out[i] = T(x1 * c[i] - x2 * s[i]), out2[i] = T(x2 * c2[i] + x1 * s2[i]);
-            }
-          else
-            for (int64_t i = 0; i < half; ++i) {
-              const A g1 = static_cast<A>(in[i]), g2 = static_cast<A>(in2[i]);
-              out[i] = T(g1 * c[i] + g2 * s2[i]), out2[i] = T(g2 * c2[i] - g1 * s[i]);
-            }
-        } else {
-          for (int64_t i = 0; i < half; ++i) {
-            const int64_t p = i * a, q = p + second;
-            const A x1 = static_cast<A>(in[p]), x2 = static_cast<A>(in[q]);
-            out[p] = backward ? T(x1 * c[p] + x2 * s[q]) : T(x1 * c[p] - x2 * s[p]);
-            out[q] = backward ? T(x2 * c[q] - x1 * s[p]) : T(x2 * c[q] + x1 * s[q]);
-          }
+        for (int64_t i = 0; i < half && !kernel; ++i) {
+          const int64_t p = i * a, q = p + second;
+          const A x1 = static_cast<A>(in[p]), x2 = static_cast<A>(in[q]);
+          out[p] = backward ? T(x1 * c[p] + x2 * s[q]) : T(x1 * c[p] - x2 * s[p]);
+          out[q] = backward ? T(x2 * c[q] - x1 * s[p]) : T(x2 * c[q] + x1 * s[q]);
         }
         for (int64_t i = R; i < D; ++i) out[i] = in[i];
       }

@@ -2,6 +2,7 @@
 #pragma once
 #include <type_traits>
 
+#include "kernels/arithmetic.h"
 #include "transformers/tensor.h"
 
 namespace transformers {
@@ -15,7 +16,7 @@ inline DType acc_dtype(DType t) { return t == DType::f64 ? DType::f64 : DType::f
 template <class T> const Acc<T>* widen_row(const T* x, int64_t n, Acc<T>* buffer) {
   if constexpr (kWide<T>) return x;
   else {
-    for (int64_t i = 0; i < n; ++i) buffer[i] = static_cast<float>(x[i]);
+    kernels::convert(x, buffer, n);
     return buffer;
   }
 }
@@ -25,8 +26,7 @@ template <class T> Acc<T>* row_target(T* y, Acc<T>* buffer) {
   else return buffer;
 }
 template <class T> void store_row(const Acc<T>* values, int64_t n, T* y) {
-  if constexpr (!kWide<T>)
-    for (int64_t i = 0; i < n; ++i) y[i] = T(values[i]);
+  if constexpr (!kWide<T>) kernels::convert(values, y, n);
 }
 
 inline void check_floating(const char* op, const Tensor& x) {

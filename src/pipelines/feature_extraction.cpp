@@ -21,7 +21,8 @@ struct Pooling {
     const std::string modules = join_path(folder, "modules.json");
     if (!file_exists(modules)) return;
     normalize = false;
-    for (const Json& module : Json::load(modules).as_array()) {
+    const Json list = Json::load(modules);
+    for (const Json& module : list.as_array()) {
       const std::string type = module.get("type", ""), path = module.get("path", "");
       if (type.find("Pooling") != std::string::npos) {
         const Json c = Json::load(join_path(join_path(folder, path), "config.json"));
@@ -65,7 +66,7 @@ struct FeatureExtraction final : Pipeline::Impl {
     const std::string& text = text_of(input, "feature-extraction");
     if (parameters.get("pooling", false)) {
       Json row = Json::array();
-      for (float v : embed({text}).to_floats()) row.push_back(double{v});
+      for (float v : embed({text}, 0).to_floats()) row.push_back(double{v});
       return row;
     }
     const Tensor h = model->forward(to_inputs(tokenize_for(tokenizer, *model, text))).tensor("last_hidden_state");  // [1, T, C]
@@ -79,12 +80,12 @@ struct FeatureExtraction final : Pipeline::Impl {
     return Json(Json::Array{rows});
   }
 
-  Tensor embed(const std::vector<std::string>& texts) const override {
+  Tensor embed(const std::vector<std::string>& texts, int64_t max_length) const override {
     NoGrad no_grad;
     TokenizeOptions o;
     o.padding = PaddingStrategy::longest;
     o.truncation = TruncationStrategy::longest_first;
-    o.max_length = pooling.max_length > 0 ? pooling.max_length : model->config().get("max_position_embeddings", 512);
+    o.max_length = max_length > 0 ? max_length : pooling.max_length > 0 ? pooling.max_length : model->config().get("max_position_embeddings", 512);
     const Inputs in = to_inputs(tokenizer(texts, o));
     const Tensor h = model->forward(in).tensor("last_hidden_state");
     return pooling(h, in.tensor("attention_mask"));

@@ -85,7 +85,7 @@ Json Pipeline::operator()(const std::vector<std::string>& inputs, const Json& pa
   for (const std::string& s : inputs) list.push_back(s);
   return (*this)(list, parameters);
 }
-Tensor Pipeline::Impl::embed(const std::vector<std::string>&) const { throw UnsupportedError("embed: only the feature-extraction pipeline gives embeddings"); }
+Tensor Pipeline::Impl::embed(const std::vector<std::string>&, int64_t) const { throw UnsupportedError("embed: only the feature-extraction pipeline gives embeddings"); }
 
 std::shared_ptr<Model> TaskContext::model(std::string_view auto_class) const { return ModelLoader::from_pretrained(auto_class, path, options.model); }
 PreTrainedTokenizer TaskContext::tokenizer() const { return load_tokenizer(path); }

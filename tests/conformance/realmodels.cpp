@@ -27,7 +27,7 @@ std::string check_minilm(const Json& want, const std::string& model, double embe
   const Pipeline pipe = pipeline("feature-extraction", model);
   std::vector<std::string> texts;
   for (const Json& s : want["sentences"].as_array()) texts.push_back(s["text"].as_string());
-  const Tensor e = pipe.embed(texts);
+  const Tensor e = pipe.embed(texts, 512);  // as the data were made; the folder itself says 256
   const std::vector<float> v = e.to_floats();
   const size_t width = static_cast<size_t>(e.dim(1));
   for (size_t i = 0; i < texts.size() && embedding_limit > 0; ++i) {
@@ -76,7 +76,7 @@ std::string check_chat(const SmolLm& m, const Json& chat) {
   return "";
 }
 
-// Sliding windows as in the reference's guide: each counts only the tokens that the one before did not.
+// Sliding windows as in the reference's guide: each counts only the tokens that the one before did not; mean over windows.
 std::string check_perplexity(const SmolLm& m, const Json& p, double limit) {
   const std::vector<int64_t> ids = m.tokenizer.encode(p["text"].as_string(), false);
   if (static_cast<int64_t>(ids.size()) != p["tokens"].as_int()) return cat({"the text has ", ids.size(), " tokens, expected ", p["tokens"].as_int()});
@@ -94,9 +94,8 @@ std::string check_perplexity(const SmolLm& m, const Json& p, double limit) {
     std::vector<int64_t> labels(window.begin() + 1, window.end());
     const int64_t skip = static_cast<int64_t>(labels.size()) - std::min<int64_t>(fresh, static_cast<int64_t>(labels.size()));
     std::fill(labels.begin(), labels.begin() + skip, -100);
-    const int64_t valid = static_cast<int64_t>(labels.size()) - skip;
     const double nll = cross_entropy(logits.slice(0, 0, logits.dim(0) - 1), Tensor::from(labels)).item();
-    total += nll * static_cast<double>(valid), counted += valid;
+    total += nll, ++counted;
     before = end;
     if (end == n) break;
   }

@@ -1,8 +1,9 @@
-// Fused attention kernels with Highway: register-tiled products, online softmax, decode against f32 and 16-bit caches.
+// Fused attention kernels with Highway: register-tiled products, online softmax.
 #include <algorithm>
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/attention.cpp"
 #include "kernels/cpu/simd.h"
+#include "kernels/cpu/half_inl.h"
 #include "kernels/cpu/math_inl.h"
 #include "kernels/attention.h"
 
@@ -55,17 +56,18 @@ void softmax_step(float* s, int64_t keys, int64_t queries, const AttentionSoftma
   const F d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   const V hidden = hn::Set(d, -__builtin_inff()), cap = hn::Set(d, o.softcap), inverse = hn::Set(d, o.softcap > 0 ? 1 / o.softcap : 0);
+  const V scale = hn::Set(d, o.scale);
   const bool plain = o.softcap <= 0 && !o.keys && !o.high && !o.extra;
   for (int64_t q = 0; q < queries; q += lanes) {
     float* column = s + q;
     const V before = hn::LoadU(d, top + q);
     V most = before;
     if (plain) {
-      for (int64_t k = 0; k < keys; ++k) most = hn::Max(most, hn::LoadU(d, column + k * queries));
+      for (int64_t k = 0; k < keys; ++k) most = hn::Max(most, hn::Mul(scale, hn::LoadU(d, column + k * queries)));
     } else {
       const V low = o.high ? hn::LoadU(d, o.low + q) : hn::Zero(d), high = o.high ? hn::LoadU(d, o.high + q) : hn::Zero(d);
       for (int64_t k = 0; k < keys; ++k) {
-        V x = hn::LoadU(d, column + k * queries);
+        V x = hn::Mul(scale, hn::LoadU(d, column + k * queries));
         if (o.softcap > 0) x = hn::Mul(cap, fast_tanh(d, hn::Mul(x, inverse)));
         if (o.extra) x = hn::Add(x, hn::LoadU(d, o.extra + k * queries + q));
         if (o.high) {
@@ -78,8 +80,9 @@ void softmax_step(float* s, int64_t keys, int64_t queries, const AttentionSoftma
       }
     }
     V total = hn::Zero(d);
+    const V factor = plain ? scale : hn::Set(d, 1.0f);
     for (int64_t k = 0; k < keys; ++k) {
-      const V p = fast_exp(d, hn::Sub(hn::LoadU(d, column + k * queries), most));
+      const V p = fast_exp(d, hn::MulSub(factor, hn::LoadU(d, column + k * queries), most));
       total = hn::Add(total, p);
       hn::StoreU(p, d, column + k * queries);
     }
@@ -90,91 +93,7 @@ void softmax_step(float* s, int64_t keys, int64_t queries, const AttentionSoftma
   }
 }
 
-HWY_INLINE V load(const float* p) { return hn::LoadU(F(), p); }
-HWY_INLINE V load(const Half* p) { return hn::PromoteTo(F(), hn::LoadU(hn::Rebind<hwy::float16_t, F>(), reinterpret_cast<const hwy::float16_t*>(p))); }
-HWY_INLINE V load(const BFloat16* p) { return hn::PromoteTo(F(), hn::LoadU(hn::Rebind<hwy::bfloat16_t, F>(), reinterpret_cast<const hwy::bfloat16_t*>(p))); }
-
-template <class T> void decode(const AttentionDecode& a, float* scores, float* top, float* sum, float* out) {
-  const F d;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  const T* k = static_cast<const T*>(a.k);
-  const T* v = static_cast<const T*>(a.v);
-  const int64_t whole = a.d / lanes * lanes;
-  for (int64_t s = 0; s < a.keys; ++s, k += a.k_stride) {
-    if (a.visible && !a.visible[s]) {
-      for (int64_t g = 0; g < a.g; ++g) scores[g * a.keys + s] = -__builtin_inff();
-      continue;
-    }
-    for (int64_t g = 0; g < a.g; ++g) {
-      const float* q = a.q + g * a.d;
-      V s0 = hn::Zero(d), s1 = s0;
-      int64_t i = 0;
-      for (; i + 2 * lanes <= whole; i += 2 * lanes) {
-        s0 = hn::MulAdd(load(k + i), load(q + i), s0);
-        s1 = hn::MulAdd(load(k + i + lanes), load(q + i + lanes), s1);
-      }
-      for (; i < whole; i += lanes) s0 = hn::MulAdd(load(k + i), load(q + i), s0);
-      float dot = hn::GetLane(hn::SumOfLanes(d, hn::Add(s0, s1)));
-      for (; i < a.d; ++i) dot += static_cast<float>(k[i]) * q[i];
-      scores[g * a.keys + s] = dot;
-    }
-  }
-  const int64_t wide = a.dv / (4 * lanes) * (4 * lanes), whole_v = a.dv / lanes * lanes;
-  for (int64_t g = 0; g < a.g; ++g) {
-    float* p = scores + g * a.keys;
-    float* y = out + g * a.dv;
-    float most = top[g];
-    for (int64_t s = 0; s < a.keys; ++s) {
-      if (a.softcap > 0) p[s] = a.softcap * hn::GetLane(fast_tanh(d, hn::Set(d, p[s] / a.softcap)));
-      if (a.extra) p[s] += a.extra[g * a.extra_stride + s];
-      most = std::max(most, p[s]);
-    }
-    const V shift = hn::Set(d, most);
-    const float fix = hn::GetLane(fast_exp(d, hn::Set(d, top[g] - most)));
-    V total = hn::Zero(d);
-    float rest = 0;
-    int64_t s = 0;
-    for (; s + lanes <= a.keys; s += lanes) {
-      const V e = fast_exp(d, hn::Sub(hn::LoadU(d, p + s), shift));
-      hn::StoreU(e, d, p + s);
-      total = hn::Add(total, e);
-    }
-    for (; s < a.keys; ++s) rest += p[s] = hn::GetLane(fast_exp(d, hn::Set(d, p[s] - most)));
-    top[g] = most;
-    sum[g] = sum[g] * fix + hn::GetLane(hn::SumOfLanes(d, total)) + rest;
-    const V vfix = hn::Set(d, fix);
-    int64_t i = 0;
-    for (; i < wide; i += 4 * lanes) {
-      V y0 = hn::Mul(vfix, load(y + i)), y1 = hn::Mul(vfix, load(y + i + lanes));
-      V y2 = hn::Mul(vfix, load(y + i + 2 * lanes)), y3 = hn::Mul(vfix, load(y + i + 3 * lanes));
-      const T* row = v + i;
-      for (s = 0; s < a.keys; ++s, row += a.v_stride) {
-        const V w = hn::Set(d, p[s]);
-        y0 = hn::MulAdd(w, load(row), y0), y1 = hn::MulAdd(w, load(row + lanes), y1);
-        y2 = hn::MulAdd(w, load(row + 2 * lanes), y2), y3 = hn::MulAdd(w, load(row + 3 * lanes), y3);
-      }
-      hn::StoreU(y0, d, y + i), hn::StoreU(y1, d, y + i + lanes);
-      hn::StoreU(y2, d, y + i + 2 * lanes), hn::StoreU(y3, d, y + i + 3 * lanes);
-    }
-    for (; i < whole_v; i += lanes) {
-      V y0 = hn::Mul(vfix, load(y + i));
-      const T* row = v + i;
-      for (s = 0; s < a.keys; ++s, row += a.v_stride) y0 = hn::MulAdd(hn::Set(d, p[s]), load(row), y0);
-      hn::StoreU(y0, d, y + i);
-    }
-    for (; i < a.dv; ++i) {
-      float y0 = fix * y[i];
-      for (s = 0; s < a.keys; ++s) y0 += p[s] * static_cast<float>(v[s * a.v_stride + i]);
-      y[i] = y0;
-    }
-  }
-}
-
-void decode_any(const AttentionDecode& a, float* scores, float* top, float* sum, float* out) {
-  if (a.type == DType::f32) decode<float>(a, scores, top, sum, out);
-  else if (a.type == DType::f16) decode<Half>(a, scores, top, sum, out);
-  else decode<BFloat16>(a, scores, top, sum, out);
-}
+template <class T> HWY_INLINE V load(const T* p) { return load_as_float(F(), p); }
 
 template <class T> void widen(const T* x, int64_t stride, int64_t rows, int64_t n, float* y, int64_t padded) {
   const F d;
@@ -200,7 +119,6 @@ HWY_AFTER_NAMESPACE();
 namespace transformers::kernels {
 HWY_EXPORT(product);
 HWY_EXPORT(softmax_step);
-HWY_EXPORT(decode_any);
 HWY_EXPORT(widen_any);
 void attention_product(const float* a, int64_t row, int64_t column, const float* b, int64_t ldb, float* c, int64_t ldc, int64_t m, int64_t n,
                        int64_t k, const float* scale) noexcept {
@@ -208,9 +126,6 @@ void attention_product(const float* a, int64_t row, int64_t column, const float*
 }
 void attention_softmax(float* s, int64_t keys, int64_t queries, const AttentionSoftmax& o, float* top, float* sum, float* correction) noexcept {
   HWY_DYNAMIC_DISPATCH(softmax_step)(s, keys, queries, o, top, sum, correction);
-}
-void attention_decode(const AttentionDecode& a, float* scores, float* top, float* sum, float* out) noexcept {
-  HWY_DYNAMIC_DISPATCH(decode_any)(a, scores, top, sum, out);
 }
 void widen_rows(DType type, const void* x, int64_t stride, int64_t rows, int64_t n, float* y, int64_t padded) noexcept {
   HWY_DYNAMIC_DISPATCH(widen_any)(type, x, stride, rows, n, y, padded);

@@ -110,7 +110,7 @@ Value repeat(Runtime& rt, const Value& sequence, const Value& count) {
     const Str& s = *sequence.s;
     if (s.size && n > kMost / s.size) fail(Kind::limit, {"a repeated string is too long"});
     const size_t size = s.size * n;
-    rt.charge_bytes(size);
+    rt.charge(size / 64 + n / 16);
     char* p = rt.arena.chars(size);
     if (s.size == 1) std::memset(p, s.data[0], n);
     else for (size_t i = 0; s.size && i < n; ++i) std::memcpy(p + i * s.size, s.data, s.size);

@@ -234,6 +234,12 @@ struct Program {
   Body body;
   ScopeInfo scope;
   uint32_t slot_count = 0;
+  const StackGuard* guard = nullptr;  // while compiling
+  int64_t work = 20'000'000;          // steps left for compiling
+  void step(size_t n) {
+    guard->check();
+    if ((work -= static_cast<int64_t>(n)) < 0) fail(Kind::limit, {"the template is too complicated"});
+  }
 };
 
 /// Parses and resolves program.source. On Failure, line and column say where.

@@ -13,7 +13,7 @@ bool has(std::initializer_list<std::string_view> names, std::string_view name) {
 bool subscript(Runtime& rt, const Value& v, const Value& key, Value& out) {
   switch (v.tag) {
     case Tag::dict: {
-      if (!hashable(key)) return false;
+      if (!hashable(rt, key)) return false;
       const Value* found = v.m->find(rt, key);
       if (found) out = *found;
       return found;

@@ -64,7 +64,7 @@ constexpr std::string_view kContinueTag = "CONTINUE_FINAL_MESSAGE_TAG ";
 }
 // Marks the end of the last message's text; returns that text.
 std::string mark_final_message(Json& messages) {
-  if (messages.size() == 0) bad_argument("continue_final_message is set but there are no messages");
+  if (!messages.is_array() || messages.size() == 0) bad_argument("continue_final_message is set but there are no messages");
   Json& last = messages.as_array().back();
   const Json content = last.is_object() ? last["content"] : Json();
   if (content.is_string()) {

@@ -114,6 +114,20 @@ TEST(ChatTemplate, HostileTemplatesEndInALimit) {
         "{{ 10 ** (10 ** 10) }}", "{{ 'x'.center(10 ** 11) }}", "{{ '%*d' % (10 ** 9, 1) }}", "{{ '{:999999999}'.format(1) }}",
         "{% set ns = namespace() %}{% set ns.n = ns %}{{ ns }}"})
     EXPECT_EQ(failure(source).kind(), Kind::limit) << source;
+  for (const char* source :  // chains of lazy filters, of tuples used as keys, and slow searches
+       {"{% set ns = namespace(l=[1]) %}{% for i in range(99999) %}{% set ns.l = ns.l | map('abs') %}{% endfor %}{{ ns.l | list }}",
+        "{% set ns = namespace(l=1) %}{% for i in range(99999) %}{% set ns.l = (ns.l,) %}{% endfor %}{{ {ns.l: 1} }}",
+        "{% set a = 'a' * 10 ** 7 %}{{ a.rfind('b' ~ 'a' * 10 ** 6) }}"})
+    EXPECT_EQ(failure(source).kind(), Kind::limit) << source;
+  EXPECT_EQ(render("{% set a = 'a' * 10 ** 6 %}{{ a.find('a' * 10 ** 5 ~ 'b') }}{{ (a ~ '') in a ~ 'b' }}"), "-1True");
+  std::string deep = "{{ ";  // long chains inside parentheses inside long chains: a deep tree from a flat parse
+  for (int i = 0; i < 150; ++i) deep += '(';
+  deep += "1";
+  for (int i = 0; i < 150; ++i) {
+    for (int k = 0; k < 700; ++k) deep += "+1";
+    deep += ')';
+  }
+  EXPECT_EQ(failure(deep + " }}").kind(), Kind::limit);
   ChatTemplate::Limits small;
   small.output = 100;
   EXPECT_EQ(failure("{% for i in range(99) %}ab{% endfor %}", small).kind(), Kind::limit);

@@ -17,6 +17,7 @@ Args CallArgs::eval(Runtime& rt, Frame& frame, const Keyword* extra) const {
   }
   std::vector<Keyword> keywords;
   const auto add = [&](const Str* name, const Value& v) {
+    rt.charge(1 + keywords.size() / 4);
     for (const Keyword& k : keywords)
       if (k.name->view() == name->view())
         fail(Kind::type, {"got multiple values for keyword argument '", name->view(), "'"});

@@ -44,6 +44,7 @@ class Deferred final : public Iter {
  public:
   Deferred(const Value& in, const Args& args) : in_(in), args_(args) {}
   bool next(Runtime& rt, Value& out) override {
+    rt.check_stack();
     if (!iter_) iter_ = jinja::iterate(rt, F(rt, in_, args_));
     return iter_->next(rt, out);
   }

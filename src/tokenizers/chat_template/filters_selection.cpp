@@ -20,9 +20,9 @@ class MapIter final : public Iter {
   MapIter(Iter* source, FilterFn fn, const Args& args, const AttributeGetter* getter)
       : source_(source), fn_(fn), args_(args), getter_(getter) {}
   bool next(Runtime& rt, Value& out) override {
+    rt.check_stack(), rt.charge(1);
     Value v;
     if (!source_->next(rt, v)) return false;
-    rt.charge(1);
     out = getter_ ? getter_->get(rt, v) : fn_(rt, v, args_);
     return true;
   }
@@ -38,6 +38,7 @@ class SelectIter final : public Iter {
   SelectIter(Iter* source, TestFn fn, const Args& args, const AttributeGetter* getter, bool wanted)
       : source_(source), fn_(fn), args_(args), getter_(getter), wanted_(wanted) {}
   bool next(Runtime& rt, Value& out) override {
+    rt.check_stack();
     while (source_->next(rt, out)) {
       rt.charge(1);
       const Value v = getter_ ? getter_->get(rt, out) : out;

@@ -44,7 +44,7 @@ Value trim(Runtime& rt, const Value& in, const Args& args) {
   rt.charge_bytes(s->size);
   if (chars.is_missing() || chars.is_none()) return Value::of(rt.view(strip(s->view()), s->markup));
   const Str* set = string_of(rt, chars, "strip");
-  rt.charge_bytes(s->size * (1 + set->size / 8));
+  rt.charge_bytes(s->size + set->size * 8);
   return Value::of(rt.view(strip_chars(s->view(), set->view()), s->markup));
 }
 Value replace(Runtime& rt, const Value& in, const Args& args) {
@@ -102,10 +102,11 @@ Value truncate(Runtime& rt, const Value& in, const Args& args) {
   const Str* s = to_str(rt, in);
   const Str* tail = end.is_missing() ? rt.view("...") : to_str(rt, end);
   const int64_t most = integer(rt, length, 255, "length"), tail_length = static_cast<int64_t>(tail->length);
-  const int64_t slack = leeway.is_missing() || leeway.is_none() ? 5 : index_of(rt, leeway, "leeway");
+  int64_t slack = leeway.is_missing() || leeway.is_none() ? 5 : index_of(rt, leeway, "leeway");
   if (most < tail_length) fail(Kind::runtime, {"expected length >= ", tail_length, ", got ", most});
   if (slack < 0) fail(Kind::runtime, {"expected leeway >= 0, got ", slack});
-  if (static_cast<int64_t>(s->length) <= most + slack) return Value::of(s);
+  slack = std::min<int64_t>(slack, 1 << 30);
+  if (static_cast<int64_t>(s->length) - slack <= most) return Value::of(s);
   std::string_view kept = s->view().substr(0, byte_offset(s->view(), static_cast<size_t>(most - tail_length)));
   if (!flag(rt, kill, false)) kept = kept.substr(0, kept.rfind(' '));
   return keep_markup(rt, s, cat({kept, tail->view()}));
@@ -138,7 +139,6 @@ void wrap_paragraph(Runtime& rt, std::string_view text, size_t width, bool break
     rt.charge(1);
     if (chunks[at].space && !out.empty()) ++at;
     std::string line;
-    std::vector<size_t> used;
     size_t length = 0;
     const size_t start = at;
     while (at < chunks.size() && length + chunks[at].length <= width) length += chunks[at].length, ++at;

@@ -51,7 +51,9 @@ class PercentFormatter {
   int64_t number(int64_t absent) {
     if (peek() == '*') {
       ++at_;
-      return index_of(rt_, next_argument(), "* wants int");
+      const int64_t n = index_of(rt_, next_argument(), "* wants int");
+      if (n > (int64_t{1} << 31) || n < -(int64_t{1} << 31)) fail(Kind::value, {"width too big"});
+      return n;
     }
     int64_t n = 0;
     bool any = false;

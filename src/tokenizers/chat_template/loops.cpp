@@ -9,6 +9,7 @@ class TestedIter final : public Iter {
  public:
   TestedIter(const For* statement, Frame* frame, Iter* source) : statement_(statement), frame_(frame), source_(source) {}
   bool next(Runtime& rt, Value& out) override {
+    rt.check_stack();
     while (source_->next(rt, out)) {
       rt.charge(1);
       statement_->test_scope.enter(rt, *frame_);

@@ -26,6 +26,12 @@ constexpr size_t kNone = std::string_view::npos;
 Value view(Runtime& rt, const Value& self, std::string_view part) {
   return Value::of(rt.view(part, self.s->markup));
 }
+// Searching backwards is not linear in the worst case: it is charged for.
+size_t find_last(Runtime& rt, std::string_view s, std::string_view needle) {
+  if (needle.size() > s.size()) return kNone;
+  rt.charge((s.size() - needle.size()) / 64 * (1 + needle.size() / 16));
+  return s.rfind(needle);
+}
 template <std::string (*F)(std::string_view)>
 Value mapped(Runtime& rt, const Value& self, const Args& args) {
   positional("str method", args, 0, 0);
@@ -80,7 +86,6 @@ Value strip_method(Runtime& rt, const Value& self, const Args& args) {
   const Str* chars = string_of(rt, args.items[0], "strip");
   rt.charge_bytes(chars->size * 4);
   const std::string_view out = strip_chars(s, chars->view(), Left, Right);
-  rt.charge((s.size() - out.size()) * (1 + chars->size / 64));
   return view(rt, self, out);
 }
 
@@ -107,7 +112,7 @@ int64_t find_in(Runtime& rt, const Value& self, const Args& args) {
   const Piece2 piece = selected(rt, self, args, 1);
   rt.charge_bytes(self.s->size * 2);
   if (!piece.valid) return -1;
-  const size_t at = Last ? piece.text.rfind(needle->view()) : piece.text.find(needle->view());
+  const size_t at = Last ? find_last(rt, piece.text, needle->view()) : find_text(piece.text, needle->view());
   if (at == kNone) return -1;
   return static_cast<int64_t>(count_points(self.s->view().substr(0, piece.offset + at)));
 }
@@ -127,7 +132,7 @@ Value count(Runtime& rt, const Value& self, const Args& args) {
   if (!piece.valid) return Value::of(0);
   if (needle.empty()) return Value::of(count_points(piece.text) + 1);
   int64_t n = 0;
-  for (size_t at = 0; (at = piece.text.find(needle, at)) != kNone; at += needle.size()) ++n;
+  for (size_t at = 0; (at = find_text(piece.text, needle, at)) != kNone; at += needle.size()) ++n;
   return Value::of(n);
 }
 template <bool End>
@@ -186,7 +191,7 @@ Value split(Runtime& rt, const Value& self, const Args& args) {
     const std::string_view sep = string_of(rt, separator, "split")->view();
     if (sep.empty()) fail(Kind::value, {"empty separator"});
     std::string_view rest = s;
-    for (size_t at; left > 0 && (at = Right ? rest.rfind(sep) : rest.find(sep)) != kNone; --left) {
+    for (size_t at; left > 0 && (at = Right ? find_last(rt, rest, sep) : find_text(rest, sep)) != kNone; --left) {
       add(Right ? rest.substr(at + sep.size()) : rest.substr(0, at));
       rest = Right ? rest.substr(0, at) : rest.substr(at + sep.size());
     }
@@ -219,7 +224,7 @@ Value partition(Runtime& rt, const Value& self, const Args& args) {
   const Str* sep = string_of(rt, args.items[0], "partition");
   if (sep->size == 0) fail(Kind::value, {"empty separator"});
   const std::string_view s = self.s->view();
-  const size_t at = Last ? s.rfind(sep->view()) : s.find(sep->view());
+  const size_t at = Last ? find_last(rt, s, sep->view()) : find_text(s, sep->view());
   const Value empty = view(rt, self, {});
   if (at == kNone) return Last ? rt.tuple({empty, empty, self}) : rt.tuple({self, empty, empty});
   return rt.tuple({view(rt, self, s.substr(0, at)), view(rt, self, s.substr(at, sep->size)),
@@ -259,8 +264,9 @@ Value justify(Runtime& rt, const Value& self, const Args& args) {
 }
 Value zfill(Runtime& rt, const Value& self, const Args& args) {
   positional("zfill", args, 1, 1);
-  const int64_t pad = index_of(rt, args.items[0], "width") - static_cast<int64_t>(self.s->length);
-  if (pad <= 0) return self;
+  const int64_t width = index_of(rt, args.items[0], "width"), length = static_cast<int64_t>(self.s->length);
+  if (width <= length) return self;
+  const int64_t pad = width - length;
   if (pad > (int64_t{1} << 26)) fail(Kind::limit, {"a padded string is too long"});
   std::string out(self.s->view());
   out.insert(!out.empty() && (out[0] == '-' || out[0] == '+') ? 1 : 0, static_cast<size_t>(pad), '0');
@@ -378,8 +384,8 @@ const Str* replace_text(Runtime& rt, const Str* text, const Str* from, const Str
     }
   } else {
     size_t next;
-    if (s.find(f) == kNone) return text;
-    while (most-- > 0 && (next = s.find(f, at)) != kNone) grow(s.substr(at, next - at)), grow(t), at = next + f.size();
+    if (find_text(s, f) == kNone) return text;
+    while (most-- > 0 && (next = find_text(s, f, at)) != kNone) grow(s.substr(at, next - at)), grow(t), at = next + f.size();
   }
   if (at < s.size()) grow(s.substr(at));
   return rt.copy(out, text->markup);

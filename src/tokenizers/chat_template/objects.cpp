@@ -121,6 +121,7 @@ bool RangeObject::contains(Runtime& rt, const Value& value) {
   return v >= a && v <= b && (v - start_) % step_ == 0;
 }
 RangeObject* RangeObject::slice(Runtime& rt, int64_t first, int64_t step, int64_t count) const {
+  if (count < 2) step = 1;  // only then can it be large
   return rt.arena.make<RangeObject>(at(first), at(first + step * count), step_ * step, count);
 }
 

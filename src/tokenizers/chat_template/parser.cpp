@@ -67,11 +67,15 @@ void Parser::deepen(int& depth) {
 
 void compile(Program& program, uint32_t& line, uint32_t& column) {
   if (!valid_utf8(program.source)) fail(Kind::syntax, {"the template is not valid UTF-8"});
+  if (program.source.size() > (size_t{1} << 22)) fail(Kind::limit, {"the template is longer than 4 MiB"});
   program.source = normalize_newlines(program.source);
   Parser parser(program, tokenize(program.arena, program.source, line, column), line, column);
   program.body = parser.parse_template();
   line = column = 0;
+  const StackGuard guard;
+  program.guard = &guard;
   resolve_program(program);
+  program.guard = nullptr;
 }
 
 }  // namespace transformers::jinja

@@ -3,6 +3,7 @@
 #include <initializer_list>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "tokenizers/chat_template/statements.h"
 #include "tokenizers/chat_template/lexer.h"
@@ -98,6 +99,7 @@ class Parser {
   size_t at_ = 0;
   StackGuard guard_{size_t{1} << 19};
   std::unordered_map<std::string, uint32_t> symbols_;
+  std::unordered_set<std::string> block_names_;
   std::vector<std::string> open_tags_;
   std::vector<std::string> wanted_ends_;
   struct Unknown { Token token; std::string message; };

@@ -101,6 +101,7 @@ CallArgs Parser::call_args() {
     } else if (current().kind == TokenKind::name && look().op("=")) {
       ensure(!args.star_star);
       const std::string_view key = next().text;
+      if (names.size() > 255) error_at(open, {"more than 255 keyword arguments"});
       for (const Str* n : names)
         if (n->view() == key) error_at(open, {"keyword argument repeated: ", key});
       names.push_back(str(key));

@@ -221,6 +221,7 @@ void Parser::signature(Function& f) {
   std::vector<Function::Parameter> parameters;
   expect_op("(");
   while (!current().op(")")) {
+    if (parameters.size() > 255) error({"more than 255 parameters"});
     if (!parameters.empty()) expect_op(",");
     const Token& t = current();
     auto* p = static_cast<NameTarget*>(name_target());
@@ -298,8 +299,7 @@ Stmt* Parser::parse_block() {
   if (current().op("-"))
     error({"Block names in Jinja have to be valid Python identifiers and may not contain hyphens, use an underscore "
            "instead."});
-  for (const Block* other : program_.blocks)
-    if (other->name->view() == n->name->view()) error_at(t, {"block '", t.text, "' defined twice"});
+  if (!block_names_.insert(std::string(t.text)).second) error_at(t, {"block '", t.text, "' defined twice"});
   program_.blocks.push_back(n);
   const int loops = std::exchange(loops_, 0);
   n->body = statements({"endblock"}, true);

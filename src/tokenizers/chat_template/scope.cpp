@@ -6,51 +6,60 @@
 namespace transformers::jinja {
 
 void Node::declare(Scope& scope) {
+  scope.step();
   children([&scope](Node* n) { n->declare(scope); });
 }
 void Node::resolve(Scope& scope) {
+  scope.step();
   children([&scope](Node* n) { n->resolve(scope); });
 }
 
+Scope::Entry* Scope::own(uint32_t symbol) {
+  const auto it = index.find(symbol);
+  return it == index.end() ? nullptr : &entries[it->second];
+}
+uint32_t Scope::add(uint32_t symbol, bool parameter, bool conditional) {
+  index.emplace(symbol, entries.size());
+  entries.push_back({symbol, function->slots++, parameter, conditional});
+  return entries.back().slot;
+}
 bool Scope::found(uint32_t symbol) const {
-  for (const Scope* s = this; s; s = s->parent)
-    for (const Entry& e : s->entries)
-      if (e.symbol == symbol) return true;
+  for (const Scope* s = this; s; s = s->parent) {
+    step();
+    if (s->own(symbol)) return true;
+  }
   return false;
 }
 Slot Scope::find(uint32_t symbol) const {
   uint32_t hops = 0;
   for (const Scope* s = this; s; s = s->parent) {
-    for (const Entry& e : s->entries)
-      if (e.symbol == symbol) return {e.slot, hops};
+    step();
+    if (const Entry* e = s->own(symbol)) return {e->slot, hops};
     if (s->parent && s->parent->function != s->function) ++hops;
   }
   fail(Kind::runtime, {"unresolved name ", program.symbols[symbol]});
 }
 void Scope::load(uint32_t symbol) {
-  if (!found(symbol)) entries.push_back({symbol, function->slots++, false, true});
+  if (!found(symbol)) add(symbol, false, true);
 }
 void Scope::store(uint32_t symbol) {
-  for (const Entry& e : entries)
-    if (e.symbol == symbol) return;
-  entries.push_back({symbol, function->slots++, false, branches > 0});
+  if (!own(symbol)) add(symbol, false, branches > 0);
 }
 uint32_t Scope::parameter(uint32_t symbol) {
-  for (Entry& e : entries)
-    if (e.symbol == symbol) return e.parameter = true, e.slot;
-  entries.push_back({symbol, function->slots++, true, false});
-  return entries.back().slot;
+  Entry* e = own(symbol);
+  if (!e) return add(symbol, true, false);
+  e->parameter = true;
+  return e->slot;
 }
 ScopeInfo Scope::finish() const {
   std::vector<SlotInit> inits;
-  std::vector<uint32_t>& wanted = program.context_symbols;
   for (const Entry& e : entries) {
     if (e.parameter) continue;
     if (parent && parent->found(e.symbol)) {
       const Slot outer = parent->find(e.symbol);
       inits.push_back({SlotInit::outer, e.slot, outer.index, outer.hops + (parent->function != function)});
     } else {
-      if (e.conditional && std::find(wanted.begin(), wanted.end(), e.symbol) == wanted.end()) wanted.push_back(e.symbol);
+      if (e.conditional) program.context_symbols.push_back(e.symbol);
       inits.push_back({e.conditional ? SlotInit::context : SlotInit::undefined, e.slot, e.symbol, 0});
     }
   }
@@ -85,10 +94,12 @@ void declare_parameters(Target* target, Scope& scope) {
 namespace {
 // Whether the body reads `symbol` before it would be written there (jinja2's find_undeclared).
 struct UndeclaredSearch {
+  Program& program;
   uint32_t symbol;
   bool found = false, stored = false;
   void visit(Node* n) {
     if (found || stored) return;
+    program.step(4);
     if (auto* name = dynamic_cast<Name*>(n)) found |= name->symbol == symbol;
     else if (auto* target = dynamic_cast<NameTarget*>(n)) stored |= target->symbol == symbol;
     else if (auto* f = dynamic_cast<For*>(n)) {
@@ -119,8 +130,8 @@ struct UndeclaredSearch {
   }
   void each(const Body& b) { b.each([this](Node* n) { visit(n); }); }
 };
-bool undeclared(const Body& body, uint32_t symbol) {
-  UndeclaredSearch search{symbol};
+bool undeclared(Program& program, const Body& body, uint32_t symbol) {
+  UndeclaredSearch search{program, symbol};
   search.each(body);
   return search.found;
 }
@@ -139,7 +150,7 @@ void For::resolve(Scope& outer) {
   FunctionScope own;
   {
     Scope s = recursive ? outer.inner(own) : outer.inner();
-    uses_loop = recursive || undeclared(body, loop_symbol);
+    uses_loop = recursive || undeclared(outer.program, body, loop_symbol);
     if (uses_loop) loop_slot = {s.parameter(loop_symbol), 0};
     declare_parameters(target, s);
     s.declare(body);
@@ -203,8 +214,8 @@ void Function::resolve(Scope& outer) {
     explicit_caller |= p.symbol == caller_symbol;
     p.slot = {s.parameter(p.symbol), 0};
   }
-  uses_caller = undeclared(body, caller_symbol), uses_kwargs = undeclared(body, kwargs_symbol);
-  uses_varargs = undeclared(body, varargs_symbol);
+  uses_caller = undeclared(outer.program, body, caller_symbol), uses_kwargs = undeclared(outer.program, body, kwargs_symbol);
+  uses_varargs = undeclared(outer.program, body, varargs_symbol);
   if (uses_caller) caller = {s.parameter(caller_symbol), 0};
   if (uses_kwargs) kwargs = {s.parameter(kwargs_symbol), 0};
   if (uses_varargs) varargs = {s.parameter(varargs_symbol), 0};
@@ -234,6 +245,9 @@ void resolve_program(Program& program) {
   program.scope = s.finish();
   s.resolve(program.body);
   program.slot_count = own.slots;
+  std::vector<uint32_t>& wanted = program.context_symbols;
+  std::sort(wanted.begin(), wanted.end());
+  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
   for (const std::string& name : program.symbols) program.globals.push_back(make_global(program.arena, name));
 }
 

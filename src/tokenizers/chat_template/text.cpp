@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <iterator>
+#include <vector>
 
 namespace transformers::jinja {
 namespace {
@@ -186,11 +187,16 @@ std::string_view strip_if(std::string_view s, bool left, bool right, Drop&& drop
 
 std::string_view strip(std::string_view s, bool left, bool right) { return strip_if(s, left, right, is_space); }
 std::string_view strip_chars(std::string_view s, std::string_view chars, bool left, bool right) {
-  return strip_if(s, left, right, [chars](uint32_t c) {
-    for (const char *p = chars.data(), *end = p + chars.size(); p < end;)
-      if (decode(p) == c) return true;
-    return false;
-  });
+  std::vector<uint32_t> set;
+  for (const char *p = chars.data(), *end = p + chars.size(); p < end;) set.push_back(decode(p));
+  std::sort(set.begin(), set.end());
+  return strip_if(s, left, right, [&set](uint32_t c) { return std::binary_search(set.begin(), set.end(), c); });
+}
+size_t find_text(std::string_view s, std::string_view needle, size_t from) {
+  if (from > s.size() || needle.size() > s.size() - from) return std::string_view::npos;
+  if (needle.empty()) return from;
+  const void* at = ::memmem(s.data() + from, s.size() - from, needle.data(), needle.size());
+  return at ? static_cast<size_t>(static_cast<const char*>(at) - s.data()) : std::string_view::npos;
 }
 
 size_t line_break(const char* p, const char* end) {

@@ -40,6 +40,9 @@ bool is_name_part(uint32_t c);
 std::string_view strip(std::string_view s, bool left = true, bool right = true);                        // whitespace
 std::string_view strip_chars(std::string_view s, std::string_view chars, bool left = true, bool right = true);
 
+/// s.find(needle, from) in linear time.
+size_t find_text(std::string_view s, std::string_view needle, size_t from = 0);
+
 std::string upper(std::string_view s);
 std::string lower(std::string_view s);
 std::string casefold(std::string_view s);

@@ -56,8 +56,11 @@ void fail_undefined(Runtime& rt, const Undefined& u) {
   fail(Kind::undefined, {"'", owner, "' has no attribute ", key});
 }
 
-bool hashable(const Value& v) {
-  if (v.is(Tag::tuple)) return std::all_of(v.l->begin(), v.l->end(), hashable);
+bool hashable(Runtime& rt, const Value& v) {
+  if (v.is(Tag::tuple)) {
+    rt.check_stack();
+    return std::all_of(v.l->begin(), v.l->end(), [&rt](const Value& x) { return hashable(rt, x); });
+  }
   return !v.is(Tag::list) && !v.is(Tag::dict);
 }
 size_t hash(Runtime& rt, const Value& v) {
@@ -173,7 +176,7 @@ bool contains(Runtime& rt, const Value& container, const Value& item) {
         fail(Kind::type, {"'in <string>' requires string as left operand, not ", type_name(item)});
       }
       rt.charge_bytes(container.s->size);
-      return container.s->view().find(item.s->view()) != std::string_view::npos;
+      return find_text(container.s->view(), item.s->view()) != std::string_view::npos;
     case Tag::list: case Tag::tuple:
       rt.charge(container.l->size);
       for (const Value& v : *container.l)
@@ -208,7 +211,7 @@ const Value* Dict::find(std::string_view key) const {
 }
 const Value* Dict::find(Runtime& rt, const Value& key) const {
   if (key.is_string()) return find(key.s->view());
-  if (!hashable(key)) fail(Kind::type, {"unhashable type: '", type_name(key), "'"});
+  if (!hashable(rt, key)) fail(Kind::type, {"unhashable type: '", type_name(key), "'"});
   if (!index) {
     for (const Entry& e : *this)
       if (equal(rt, e.key, key)) return &e.value;

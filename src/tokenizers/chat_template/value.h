@@ -152,7 +152,7 @@ struct Args {
 // value.cpp
 const char* type_name(const Value& v);                  ///< Python's: "str", "int", "dict", "Undefined", ...
 bool truthy(Runtime& rt, const Value& v);
-bool hashable(const Value& v);
+bool hashable(Runtime& rt, const Value& v);
 size_t hash(Runtime& rt, const Value& v);               ///< Throws TypeError on an unhashable value.
 bool equal(Runtime& rt, const Value& a, const Value& b);
 /// a < b as Python does. Throws TypeError when the types have no order.

@@ -6,7 +6,9 @@
 #include <cstdio>
 #include <queue>
 #include <random>
+#include <unordered_set>
 
+#include "base/parallel.h"
 #include "tokenizers/models/model.h"
 #include "tokenizers/text/unicode.h"
 #include "transformers/error.h"
@@ -48,12 +50,28 @@ class Bpe : public Model {
       byte_ids_[b] = vocab_.find(to_utf8(byte_to_char(static_cast<uint8_t>(b))));
       raw_ = byte_ids_[b] >= 0;
     }
+    cuts_ = !o_.dropout && !o_.ignore_merges && o_.continuing_subword_prefix.empty() && o_.end_of_word_suffix.empty() && vocab_.find(kMark) >= 0;
     for (uint32_t c = 0; c < kSmallChars; ++c) char_ids_[c] = vocab_.find(to_utf8(c));
   }
 
   bool takes_raw_bytes() const override { return raw_; }
 
-  void tokenize(std::string_view word, std::vector<Token>& out) const override { run<false>(word, out); }
+  // Text without a pre-tokenizer is one long word. Between a character and a space mark that no merge ever joins the
+  // parts are independent: they are done one by one, which is exact, and lets the cache work.
+  void tokenize(std::string_view word, std::vector<Token>& out) const override {
+    if (!cuts_ || word.size() <= sizeof(CachedWord::text)) return run<false>(word, out);
+    size_t begin = 0;
+    const auto give = [&](size_t end) {
+      const size_t first = out.size();
+      run<false>(word.substr(begin, end - begin), out);
+      for (size_t i = first; i < out.size(); ++i) out[i].begin += static_cast<uint32_t>(begin), out[i].end += static_cast<uint32_t>(begin);
+      begin = end;
+    };
+    for (size_t at = word.find(kMark, 1); at != std::string_view::npos; at = word.find(kMark, at + kMark.size())) {
+      if (at > begin && !glued_.count(last_char(word.substr(begin, at - begin)))) give(at);
+    }
+    give(word.size());
+  }
   void tokenize_raw(std::string_view bytes, std::vector<Token>& out) const override { run<true>(bytes, out); }
 
   Json to_json() const override {
@@ -85,22 +103,36 @@ class Bpe : public Model {
 
  private:
   static constexpr uint32_t kSmallChars = 512;
+  static constexpr std::string_view kMark = "\xe2\x96\x81";  // the space mark of SentencePiece
 
   void build_merges(const std::vector<BpeMerge>& merges) {
     merges_.reserve(merges.size());
     const size_t prefix = o_.continuing_subword_prefix.size();
-    std::string both;
+    struct Found { int64_t left, right, both; };
+    std::vector<Found> found(merges.size());
+    parallel_for(static_cast<int64_t>(merges.size()), 4096, [&](int64_t begin, int64_t end) {
+      std::string both;
+      for (int64_t i = begin; i < end; ++i) {
+        const auto& [left, right] = merges[i];
+        both.assign(left);
+        if (right.size() >= prefix) both.append(right.substr(prefix));
+        found[i] = {vocab_.find(left), vocab_.find(right), right.size() < prefix ? -1 : vocab_.find(both)};
+      }
+    });
     for (size_t i = 0; i < merges.size(); ++i) {
       const auto& [left, right] = merges[i];
-      const int64_t a = vocab_.find(left), b = vocab_.find(right);
-      if (a < 0) throw TokenizerError({"BPE: merge ", static_cast<uint64_t>(i), " names \"", left, "\", which is not in the vocabulary"});
-      if (b < 0) throw TokenizerError({"BPE: merge ", static_cast<uint64_t>(i), " names \"", right, "\", which is not in the vocabulary"});
-      if (right.size() < prefix) throw TokenizerError({"BPE: merge ", static_cast<uint64_t>(i), ": \"", right, "\" is shorter than the prefix of inner tokens"});
-      both.assign(left);
-      both.append(right.substr(prefix));
-      const int64_t id = vocab_.find(both);
-      if (id < 0) throw TokenizerError({"BPE: merge ", static_cast<uint64_t>(i), " makes \"", both, "\", which is not in the vocabulary"});
+      const auto& [a, b, id] = found[i];
+      const auto fail = [&](std::string_view what) {
+        throw TokenizerError({"BPE: merge ", static_cast<uint64_t>(i), ": \"", what, "\" is not in the vocabulary"});
+      };
+      if (a < 0) fail(left);
+      if (b < 0) fail(right);
+      if (id < 0) fail(std::string(left) + "\" + \"" + std::string(right));
       merges_.set(static_cast<uint32_t>(a), static_cast<uint32_t>(b), {static_cast<uint32_t>(i), static_cast<uint32_t>(id)});
+      if (right.starts_with(kMark)) glued_.insert(last_char(left));
+      for (const std::string_view part : {left, right})
+        for (size_t at = part.find(kMark, 1); at != std::string_view::npos; at = part.find(kMark, at + kMark.size()))
+          glued_.insert(last_char(part.substr(0, at)));
     }
   }
 
@@ -299,7 +331,8 @@ class Bpe : public Model {
   PairMap merges_;
   uint64_t uid_;
   int64_t unk_id_ = -1;
-  bool raw_ = false;
+  bool raw_ = false, cuts_ = false;
+  std::unordered_set<uint32_t> glued_;  // characters that some merge joins with a space mark behind them
   int64_t byte_ids_[256] = {}, fallback_[256] = {}, char_ids_[kSmallChars] = {};
 };
 

@@ -1,0 +1,23 @@
+# libFuzzer targets: one per fuzz/<name>_fuzz.cpp, with AddressSanitizer and UndefinedBehaviorSanitizer. dev/fuzz builds
+# and runs them. Those of text formats need the tokenizer library only; the others link tensors and file formats.
+if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  message(FATAL_ERROR "TRANSFORMERS_FUZZ needs clang: pass -DCMAKE_CXX_COMPILER=clang++-14")
+endif()
+transformers_sources(FUZZ_IO_SOURCES kernels tensor ops io)
+add_library(transformers_fuzz_io STATIC EXCLUDE_FROM_ALL ${FUZZ_IO_SOURCES})
+target_include_directories(transformers_fuzz_io PUBLIC ${CMAKE_SOURCE_DIR}/src)
+target_link_libraries(transformers_fuzz_io PUBLIC transformers_tokenizers DNNL::dnnl PkgConfig::HWY OpenMP::OpenMP_CXX
+  simdjson::simdjson CURL::libcurl ZLIB::ZLIB)
+file(GLOB FUZZ_SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/fuzz/*_fuzz.cpp)
+foreach(source ${FUZZ_SOURCES})
+  get_filename_component(name ${source} NAME_WE)
+  add_executable(${name} EXCLUDE_FROM_ALL ${source})
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/fuzz)
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  file(STRINGS ${source} reads_files REGEX "#include \"(io|tensor|touch_checkpoint)")
+  if(reads_files)
+    target_link_libraries(${name} PRIVATE transformers_fuzz_io)
+  else()
+    target_link_libraries(${name} PRIVATE transformers_tokenizers)
+  endif()
+endforeach()
