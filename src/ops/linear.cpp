@@ -1,5 +1,8 @@
 // linear: x W^T + b over the last dimension.
-#include "kernels/gemm.h"
+#include <algorithm>
+
+#include "base/parallel.h"
+#include "kernels/gemv.h"
 #include "ops/matmul.h"
 
 namespace transformers {
@@ -11,9 +14,23 @@ void add_rows(Tensor& y, const Tensor& bias_in) {
   TRANSFORMERS_FLOAT_SWITCH("linear", y.dtype(), {
     T* out = y.mutable_data<T>();
     const T* b = bias.data<T>();
-    for (int64_t i = 0; i < rows; ++i)
-      for (int64_t j = 0; j < n; ++j) out[i * n + j] = T(out[i * n + j] + b[j]);
+    parallel_for(rows, std::max<int64_t>(1, 32768 / (n + 1)), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        for (int64_t j = 0; j < n; ++j) out[i * n + j] = T(out[i * n + j] + b[j]);
+    });
   })
+}
+
+// A decode step: one to a few rows, where the weight's own bytes are what costs.
+bool few_rows(const Tensor& x, const Tensor& weight) {
+  return x.dim(0) >= 1 && x.dim(0) <= kernels::kGemvRows && x.dtype() != DType::f64 && x.dtype() <= DType::bf16 && weight.strides()[1] == 1;
+}
+Tensor product_of_few_rows(const Tensor& x_in, const Tensor& weight, const Tensor& bias_in) {
+  const Tensor x = x_in.to(DType::f32).contiguous(), bias = bias_in.defined() ? bias_in.detach().to(DType::f32).contiguous() : Tensor();
+  Tensor y = Tensor::empty({x.dim(0), weight.dim(0)});
+  kernels::gemv(weight.dtype(), weight.raw(), weight.strides()[0], x.data<float>(), x.dim(0), weight.dim(0), weight.dim(1),
+                bias.defined() ? bias.data<float>() : nullptr, y.mutable_data<float>());
+  return y.to(x_in.dtype());
 }
 
 }  // namespace
@@ -31,12 +48,16 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   Tensor y;
   {
     NoGrad no_grad;
-    // f16 has no product of its own here; the bias is added before rounding.
-    const bool half = x.dtype() == DType::f16;
     const Tensor flat = x.detach().reshape({rows, in});
-    y = matmul(half ? flat.to(DType::f32) : flat, (half ? weight.detach().to(DType::f32) : weight.detach()).t());
-    if (bias.defined()) add_rows(y, half ? bias.detach().to(DType::f32) : bias);
-    y = y.to(x.dtype()).reshape(shape);
+    if (few_rows(flat, weight)) {
+      y = product_of_few_rows(flat, weight.detach(), bias).reshape(shape);
+    } else {
+      // f16 has no product of its own here; the bias is added before rounding.
+      const bool half = x.dtype() == DType::f16;
+      y = matmul(half ? flat.to(DType::f32) : flat, (half ? weight.detach().to(DType::f32) : weight.detach()).t());
+      if (bias.defined()) add_rows(y, half ? bias.detach().to(DType::f32) : bias);
+      y = y.to(x.dtype()).reshape(shape);
+    }
   }
   const Tensor b = bias.defined() ? bias : Tensor();
   std::vector<Tensor> inputs{x, weight};

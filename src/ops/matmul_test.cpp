@@ -116,6 +116,17 @@ TEST(Linear, AddsTheBiasOnEveryDtype) {
     EXPECT_NMSE(linear(x, w, b), y, tolerance(t)) << name_of(t);
   }
 }
+TEST_P(Matmul, LinearOfFewRowsStreamsThePlainWeight) {
+  for (DType t : {DType::f32, DType::f16, DType::bf16})
+    for (int64_t rows : {1, 2, 3, 4})
+      for (int64_t in : {1, 37, 600})
+        for (int64_t out : {1, 70}) {
+          const Tensor x = noise({rows, in}, 1, t), w = noise({out, in}, 2, t), b = noise({out}, 3, t);
+          Tensor y = product_reference(x, w.t());
+          for (int64_t i = 0; i < y.numel(); ++i) y.mutable_data<double>()[i] += b.to(DType::f64).data<double>()[i % out];
+          EXPECT_NMSE(linear(x, w, b), y, tolerance(t)) << name_of(t) << " " << rows << "x" << in << "x" << out;
+        }
+}
 TEST(Cdist, KnownDistances) {
   const Tensor a = Tensor::from(std::vector<float>{0, 0, 3, 4}, {2, 2}), b = Tensor::from(std::vector<float>{0, 0}, {1, 2});
   EXPECT_EQ(cdist(a, b).to_floats(), (std::vector<float>{0, 5}));
