@@ -30,7 +30,10 @@ template <class Attention, class Mlp, class Norm = RmsNorm> struct PreNormLayer 
 };
 
 /// Names of the stack's parts in the checkpoint.
-struct DecoderNames { const char *embedding = "embed_tokens", *layers = "layers", *norm = "norm"; };
+struct DecoderNames {
+  const char *embedding = "embed_tokens", *layers = "layers", *norm = "norm";
+  bool padding_row = true;  ///< Whether pad_token_id names a row of the table that gets no gradient.
+};
 
 /// The stack. C is a LlamaConfig or has its fields that are used here.
 template <class C, class Layer, class Norm = RmsNorm> struct DecoderModel : Model {
@@ -41,7 +44,7 @@ template <class C, class Layer, class Norm = RmsNorm> struct DecoderModel : Mode
   Rope rotary;
 
   DecoderModel(const Scope& w, const Json& json, const DecoderNames& names = {})
-      : c(json), embed_tokens(w / names.embedding, c.vocab_size, c.hidden_size, json.get("pad_token_id", -1)),
+      : c(json), embed_tokens(w / names.embedding, c.vocab_size, c.hidden_size, names.padding_row ? json.get("pad_token_id", -1) : -1),
         layers(make_layers<Layer>(w / names.layers, c.num_hidden_layers, c)), norm(w / names.norm, c.hidden_size, c.norm_eps()), rotary(c.json, c.head_dim) {
     config_ = json;
     for (int64_t i = 0; i < c.num_hidden_layers; ++i)  // buffers of old checkpoints

@@ -41,7 +41,7 @@ struct GPTNeoXLayer : RopeAttention {
 };
 
 struct GPTNeoXModel final : DecoderModel<GPTNeoXConfig, GPTNeoXLayer, LayerNorm> {
-  GPTNeoXModel(const Scope& w, const Json& j) : DecoderModel(w, j, {.embedding = "embed_in", .norm = "final_layer_norm"}) {}
+  GPTNeoXModel(const Scope& w, const Json& j) : DecoderModel(w, j, {.embedding = "embed_in", .norm = "final_layer_norm", .padding_row = false}) {}
 };
 
 }  // namespace

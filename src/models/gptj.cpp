@@ -54,7 +54,7 @@ struct GPTJBlock : RopeAttention {
 };
 
 struct GPTJModel final : DecoderModel<GPTJConfig, GPTJBlock, LayerNorm> {
-  GPTJModel(const Scope& w, const Json& j) : DecoderModel(w, j, {"wte", "h", "ln_f"}) { rotary = Rope(10000, c.rotary_dim); }
+  GPTJModel(const Scope& w, const Json& j) : DecoderModel(w, j, {"wte", "h", "ln_f", false}) { rotary = Rope(10000, c.rotary_dim); }
   Outputs forward(const Inputs& in) const override {
     const Tensor& types = in.tensor("token_type_ids");
     if (!types.defined()) return DecoderModel::forward(in);
