@@ -28,6 +28,7 @@ Factory with_config_defaults(Factory make, std::vector<std::pair<const char*, Js
 Linear tied_decoder(const Scope& w, bool tied, const Embedding& table) {
   const Tensor bias = w.param("bias", {table.count()}, Init::zero());
   w.tie("decoder.bias", w.full("bias"));
+  if (!tied) w.module(linear_text(table.weight()->in(), table.count(), true), "decoder");
   if (!tied) return Linear(w.weight("decoder.weight", {table.count(), table.weight()->in()}), bias);
   w.tie("decoder.weight", table.name());
   return Linear(table.weight(), bias);
