@@ -81,7 +81,8 @@ struct EncoderDecoder final : Model {
     const Tensor& logits = words.tensor("logits");  // [B, T, V]
     Outputs out;
     out.set("loss", token_loss(logits, labels)).set("logits", logits);
-    for (const auto& [name, value] : seq2seq_outputs(states, words).items()) out.set(name, value);
+    const Outputs sides = seq2seq_outputs(states, words);
+    for (const auto& [name, value] : sides.items()) out.set(name, value);
     out.erase("last_hidden_state");
     return out;
   }
