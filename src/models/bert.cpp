@@ -8,12 +8,19 @@
 
 namespace transformers {
 
-BertAttention::BertAttention(const Scope& inner, const Scope& outer, const BertConfig& c, int64_t index, const std::string& type, double scale)
-    : layer(index), head_dim(divide_exactly("hidden_size", c.hidden_size, "num_attention_heads", c.num_attention_heads)),
-      max_positions(c.max_position_embeddings), position_type(type), dropout_p(c.hidden_dropout_prob),
-      attention_dropout_p(c.attention_probs_dropout_prob), query(inner / "query", c.hidden_size, c.hidden_size),
-      key(inner / "key", c.hidden_size, c.hidden_size), value(inner / "value", c.hidden_size, c.hidden_size),
-      dense(outer / "dense", c.hidden_size, c.hidden_size), norm(outer / "LayerNorm", c.hidden_size, c.layer_norm_eps),
+BertAttention::BertAttention(const Scope& inner, const Scope& outer, const BertConfig& c, int64_t index,
+                             const std::string& type, double scale)
+    : layer(index),
+      head_dim(divide_exactly("hidden_size", c.hidden_size, "num_attention_heads", c.num_attention_heads)),
+      max_positions(c.max_position_embeddings),
+      position_type(type),
+      dropout_p(c.hidden_dropout_prob),
+      attention_dropout_p(c.attention_probs_dropout_prob),
+      query(inner / "query", c.hidden_size, c.hidden_size),
+      key(inner / "key", c.hidden_size, c.hidden_size),
+      value(inner / "value", c.hidden_size, c.hidden_size),
+      dense(outer / "dense", c.hidden_size, c.hidden_size),
+      norm(outer / "LayerNorm", c.hidden_size, c.layer_norm_eps),
       relative_scale(scale > 0 ? scale : 1 / std::sqrt(static_cast<double>(head_dim))) {
   if (type == "relative_key" || type == "relative_key_query")
     distance_embedding = Embedding(inner / "distance_embedding", 2 * max_positions - 1, head_dim);
@@ -24,9 +31,9 @@ Tensor BertAttention::relative_bias(const Tensor& q, const Tensor& k, bool last_
   std::vector<int64_t> distance;
   for (int64_t l = 0; l < rows; ++l)
     for (int64_t r = 0; r < S; ++r) distance.push_back((last_distance ? S - 1 : l) - r + max_positions - 1);
-  const Tensor positions = distance_embedding(Tensor::from(distance, {rows, S}));                   // [T or 1, S, D]
+  const Tensor positions = distance_embedding(Tensor::from(distance, {rows, S}));  // [T or 1, S, D]
   const Tensor per_query = positions.expand({T, S, head_dim});
-  Tensor bias = einsum("bhld,lrd->bhlr", {q, per_query});                                           // [B, H, T, S]
+  Tensor bias = einsum("bhld,lrd->bhlr", {q, per_query});  // [B, H, T, S]
   if (position_type == "relative_key_query") bias = bias + einsum("bhrd,lrd->bhlr", {k, positions});
   return bias * relative_scale;
 }
@@ -36,9 +43,9 @@ Tensor BertAttention::finish(const Tensor& context, const Tensor& x, const Input
 }
 
 Tensor BertAttention::operator()(const Tensor& x, const BertStep& s) const {
-  const Tensor q = split_heads(query(x), head_dim);                                                 // [B, H, T, D]
+  const Tensor q = split_heads(query(x), head_dim);  // [B, H, T, D]
   Tensor k = split_heads(key(x), head_dim), v = split_heads(value(x), head_dim);
-  if (s.in.cache) std::tie(k, v) = s.in.cache->update(layer, k, v);                                 // [B, H, S, D]
+  if (s.in.cache) std::tie(k, v) = s.in.cache->update(layer, k, v);  // [B, H, S, D]
   AttentionOptions o = s.mask;
   o.dropout = s.in.dropout(attention_dropout_p);
   o.head_mask = head_mask_of(s.in, layer);
@@ -63,9 +70,13 @@ Tensor BertAttention::cross(const Tensor& x, const BertStep& s) const {
 }
 
 BertLayer::BertLayer(const Scope& w, const BertConfig& c, int64_t index)
-    : attention(w / "attention", c, index, c.position_embedding_type), intermediate(w / "intermediate" / "dense", c.hidden_size, c.intermediate_size),
-      output(w / "output" / "dense", c.intermediate_size, c.hidden_size), norm(w / "output" / "LayerNorm", c.hidden_size, c.layer_norm_eps),
-      act(c.hidden_act), dropout_p(c.hidden_dropout_prob), is_decoder(c.is_decoder) {
+    : attention(w / "attention", c, index, c.position_embedding_type),
+      intermediate(w / "intermediate" / "dense", c.hidden_size, c.intermediate_size),
+      output(w / "output" / "dense", c.intermediate_size, c.hidden_size),
+      norm(w / "output" / "LayerNorm", c.hidden_size, c.layer_norm_eps),
+      act(c.hidden_act),
+      dropout_p(c.hidden_dropout_prob),
+      is_decoder(c.is_decoder) {
   if (!c.add_cross_attention) return;
   if (!c.is_decoder) throw ConfigError("config: add_cross_attention needs is_decoder = true");
   crossattention.emplace(w / "crossattention", c, index, "absolute");
@@ -74,7 +85,8 @@ BertLayer::BertLayer(const Scope& w, const BertConfig& c, int64_t index)
 Tensor BertLayer::operator()(const Tensor& x, const BertStep& s) const {  // [B, T, C], post-norm
   Tensor h = attention(x, s);
   if (is_decoder && s.encoder.defined()) {
-    if (!crossattention) throw ValueError("encoder_hidden_states were given, but the config has add_cross_attention = false");
+    if (!crossattention)
+      throw ValueError("encoder_hidden_states were given, but the config has add_cross_attention = false");
     h = crossattention->cross(h, s);
   }
   return norm(dropout(output(act(intermediate(h))), s.in.dropout(dropout_p)) + h);
@@ -84,8 +96,12 @@ Tensor BertEncoder::operator()(Tensor x, const Inputs& in, Recorder& recorder) c
   const Tensor& mask = in.tensor("attention_mask");
   const bool causal = c.is_decoder && !(mask.defined() && mask.rank() == 3);  // a 3-d mask says all there is to say
   const bool cached = in.cache || (c.is_decoder && in.flag("use_cache", c.use_cache) && !in.has("labels"));
-  const BertStep step{in, causal ? causal_mask(mask) : padding_mask(mask), padding_mask(in.tensor("encoder_attention_mask")),
-                      c.is_decoder ? in.tensor("encoder_hidden_states") : Tensor(), cached, recorder};
+  const BertStep step{in,
+                      causal ? causal_mask(mask) : padding_mask(mask),
+                      padding_mask(in.tensor("encoder_attention_mask")),
+                      c.is_decoder ? in.tensor("encoder_hidden_states") : Tensor(),
+                      cached,
+                      recorder};
   for (const BertLayer& layer : layers) {
     recorder.hidden(x);
     x = layer(x, step);
@@ -96,9 +112,14 @@ Tensor BertEncoder::operator()(Tensor x, const Inputs& in, Recorder& recorder) c
 
 BertEmbeddings::BertEmbeddings(const Scope& w, const BertConfig& c)
     : word_embeddings(w / "word_embeddings", c.vocab_size, c.embedding_size, c.pad_token_id),
-      position_embeddings(w / "position_embeddings", c.max_position_embeddings, c.embedding_size, c.padded_positions ? c.pad_token_id : -1),
-      token_type_embeddings(w / "token_type_embeddings", c.type_vocab_size, c.embedding_size), norm(w / "LayerNorm", c.embedding_size, c.layer_norm_eps),
-      dropout_p(c.hidden_dropout_prob), pad(c.pad_token_id), absolute(c.position_embedding_type == "absolute"), padded_positions(c.padded_positions) {
+      position_embeddings(w / "position_embeddings", c.max_position_embeddings, c.embedding_size,
+                          c.padded_positions ? c.pad_token_id : -1),
+      token_type_embeddings(w / "token_type_embeddings", c.type_vocab_size, c.embedding_size),
+      norm(w / "LayerNorm", c.embedding_size, c.layer_norm_eps),
+      dropout_p(c.hidden_dropout_prob),
+      pad(c.pad_token_id),
+      absolute(c.position_embedding_type == "absolute"),
+      padded_positions(c.padded_positions) {
   w.ignore("position_ids");
 }
 
@@ -106,7 +127,10 @@ Tensor BertEmbeddings::positions(const Inputs& in, int64_t B, int64_t T) const {
   if (!padded_positions || in.has("position_ids")) return positions_of(in, T);
   const int64_t past = past_length(in);
   const Tensor& ids = in.tensor("input_ids");
-  if (!ids.defined()) return arange(static_cast<double>(pad + 1), static_cast<double>(T + pad + 1), 1, DType::i64).unsqueeze(0).expand({B, T});
+  if (!ids.defined())
+    return arange(static_cast<double>(pad + 1), static_cast<double>(T + pad + 1), 1, DType::i64)
+        .unsqueeze(0)
+        .expand({B, T});
   const Tensor real = ne(ids, static_cast<double>(pad)).to(DType::i64);  // padding keeps the position pad_token_id
   return (cumsum(real, 1) + static_cast<double>(past)) * real + static_cast<double>(pad);
 }
@@ -122,7 +146,8 @@ Tensor BertEmbeddings::operator()(const Inputs& in) const {
 BertModel::BertModel(const Scope& w, const BertConfig& config, bool has_pooler)
     : c(config), embeddings(w / "embeddings", c), encoder(w / "encoder", c) {
   config_ = c.json;
-  if (has_pooler && c.get("add_pooling_layer", true)) pooler = Linear(w / "pooler" / "dense", c.hidden_size, c.hidden_size);
+  if (has_pooler && c.get("add_pooling_layer", true))
+    pooler = Linear(w / "pooler" / "dense", c.hidden_size, c.hidden_size);
 }
 
 Outputs BertModel::forward(const Inputs& in) const {  // ids [B, T] -> last_hidden_state [B, T, C], pooler_output [B, C]
@@ -136,23 +161,29 @@ Outputs BertModel::forward(const Inputs& in) const {  // ids [B, T] -> last_hidd
 }
 
 BertLmHead::BertLmHead(const Scope& w, const BertConfig& c, const Embedding& table)
-    : transform(w / "transform" / "dense", c.hidden_size, c.hidden_size), decoder(tied_decoder(w, c.tie_word_embeddings, table)),
-      norm(w / "transform" / "LayerNorm", c.hidden_size, c.layer_norm_eps), act(c.hidden_act) {}
+    : transform(w / "transform" / "dense", c.hidden_size, c.hidden_size),
+      decoder(tied_decoder(w, c.tie_word_embeddings, table)),
+      norm(w / "transform" / "LayerNorm", c.hidden_size, c.layer_norm_eps),
+      act(c.hidden_act) {}
 
 namespace {
 
 Factory backbone(bool pooler) {
-  return [=](const Scope& w, const Json& json) -> std::unique_ptr<Model> { return std::make_unique<BertModel>(w, BertConfig(json), pooler); };
+  return [=](const Scope& w, const Json& json) -> std::unique_ptr<Model> {
+    return std::make_unique<BertModel>(w, BertConfig(json), pooler);
+  };
 }
 
 struct BertVocabulary : BertLmHead {
-  BertVocabulary(const Scope& w, const Json& json, const Embedding& table) : BertLmHead(w / "cls" / "predictions", BertConfig(json), table) {}
+  BertVocabulary(const Scope& w, const Json& json, const Embedding& table)
+      : BertLmHead(w / "cls" / "predictions", BertConfig(json), table) {}
 };
 
 struct BertForNextSentencePrediction final : HeadModel {
   Linear seq_relationship;
   BertForNextSentencePrediction(const Scope& w, const Json& json)
-      : HeadModel(w, json, "bert", backbone(true)), seq_relationship(w / "cls" / "seq_relationship", json.get("hidden_size", 768), 2) {}
+      : HeadModel(w, json, "bert", backbone(true)),
+        seq_relationship(w / "cls" / "seq_relationship", json.get("hidden_size", 768), 2) {}
   Outputs forward(const Inputs& in) const override {
     const Outputs h = base->forward(in);
     const Tensor logits = seq_relationship(h.tensor("pooler_output"));  // [B, 2]
@@ -168,11 +199,12 @@ struct BertForPreTraining final : HeadModel {
   BertLmHead predictions;
   Linear seq_relationship;
   BertForPreTraining(const Scope& w, const Json& json)
-      : HeadModel(w, json, "bert", backbone(true)), predictions(w / "cls" / "predictions", BertConfig(json), *base->input_embeddings()),
+      : HeadModel(w, json, "bert", backbone(true)),
+        predictions(w / "cls" / "predictions", BertConfig(json), *base->input_embeddings()),
         seq_relationship(w / "cls" / "seq_relationship", json.get("hidden_size", 768), 2) {}
   Outputs forward(const Inputs& in) const override {
     const Outputs h = base->forward(in);
-    const Tensor words = predictions(h.tensor("last_hidden_state"));     // [B, T, V]
+    const Tensor words = predictions(h.tensor("last_hidden_state"));       // [B, T, V]
     const Tensor sentences = seq_relationship(h.tensor("pooler_output"));  // [B, 2]
     Outputs out;
     if (in.has("labels") && in.has("next_sentence_label"))
@@ -193,13 +225,18 @@ void register_bert(ModelRegistry& r) {
       .rename("LayerNorm.beta", "LayerNorm.bias")
       .add("BertModel", backbone(true), {"AutoModel", "AutoModelForTextEncoding"})
       .add("BertForPreTraining", make<BertForPreTraining>(), {"AutoModelForPreTraining"})
-      .add("BertForMaskedLM", vocabulary_head<BertVocabulary>(backbone(false), "bert", false), {"AutoModelForMaskedLM", "AutoModelWithLMHead"})
+      .add("BertForMaskedLM", vocabulary_head<BertVocabulary>(backbone(false), "bert", false),
+           {"AutoModelForMaskedLM", "AutoModelWithLMHead"})
       .add("BertLMHeadModel", vocabulary_head<BertVocabulary>(backbone(false), "bert", true), {"AutoModelForCausalLM"})
-      .add("BertForNextSentencePrediction", make<BertForNextSentencePrediction>(), {"AutoModelForNextSentencePrediction"})
-      .add("BertForSequenceClassification", pooled_classifier(backbone(true), classifier), {"AutoModelForSequenceClassification"})
+      .add("BertForNextSentencePrediction", make<BertForNextSentencePrediction>(),
+           {"AutoModelForNextSentencePrediction"})
+      .add("BertForSequenceClassification", pooled_classifier(backbone(true), classifier),
+           {"AutoModelForSequenceClassification"})
       .add("BertForMultipleChoice", multiple_choice_head(backbone(true), classifier), {"AutoModelForMultipleChoice"})
-      .add("BertForTokenClassification", token_classifier(backbone(false), classifier), {"AutoModelForTokenClassification"})
-      .add("BertForQuestionAnswering", question_answering_head(backbone(false), {"bert", "qa_outputs"}), {"AutoModelForQuestionAnswering"});
+      .add("BertForTokenClassification", token_classifier(backbone(false), classifier),
+           {"AutoModelForTokenClassification"})
+      .add("BertForQuestionAnswering", question_answering_head(backbone(false), {"bert", "qa_outputs"}),
+           {"AutoModelForQuestionAnswering"});
 }
 
 }  // namespace transformers

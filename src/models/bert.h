@@ -36,8 +36,9 @@ struct BertConfig : Config {
 struct BertStep {
   const Inputs& in;
   AttentionOptions mask, cross_mask;
-  Tensor encoder;          ///< Encoder states [B, S, C] for cross-attention, or undefined.
-  bool last_distance;      ///< Relative positions count from the last key for every query, as the reference does with a cache.
+  Tensor encoder;      ///< Encoder states [B, S, C] for cross-attention, or undefined.
+  bool last_distance;  ///< Relative positions count from the last key for every query, as the reference does with a
+                       ///< cache.
   Recorder& recorder;
 };
 
@@ -53,9 +54,10 @@ struct BertAttention {
   BertAttention(const Scope& w, const BertConfig& c, int64_t layer, const std::string& position_type)
       : BertAttention(w / "self", w / "output", c, layer, position_type, 0) {}
   /// query, key, value in `inner`; dense and LayerNorm in `outer`. relative_scale 0: 1 / sqrt(D).
-  BertAttention(const Scope& inner, const Scope& outer, const BertConfig& c, int64_t layer, const std::string& position_type, double relative_scale);
-  Tensor operator()(const Tensor& x, const BertStep& s) const;     ///< [B, T, C] -> [B, T, C]
-  Tensor cross(const Tensor& x, const BertStep& s) const;          ///< Keys and values from s.encoder.
+  BertAttention(const Scope& inner, const Scope& outer, const BertConfig& c, int64_t layer,
+                const std::string& position_type, double relative_scale);
+  Tensor operator()(const Tensor& x, const BertStep& s) const;  ///< [B, T, C] -> [B, T, C]
+  Tensor cross(const Tensor& x, const BertStep& s) const;       ///< Keys and values from s.encoder.
   /// q [B, H, T, D], k [B, H, S, D] -> what relative_key or relative_key_query add to the scaled scores.
   Tensor relative_bias(const Tensor& q, const Tensor& k, bool last_distance) const;
   Tensor finish(const Tensor& context, const Tensor& x, const Inputs& in) const;
@@ -76,7 +78,8 @@ struct BertLayer {
 struct BertEncoder {
   BertConfig c;
   std::vector<BertLayer> layers;
-  BertEncoder(const Scope& w, const BertConfig& c) : c(c), layers(make_layers<BertLayer>(w / "layer", c.num_hidden_layers, c)) {}
+  BertEncoder(const Scope& w, const BertConfig& c)
+      : c(c), layers(make_layers<BertLayer>(w / "layer", c.num_hidden_layers, c)) {}
   /// x [B, T, C] with masks, cache and encoder states taken from `in`; records hidden states.
   Tensor operator()(Tensor x, const Inputs& in, Recorder& recorder) const;
 };
@@ -88,7 +91,7 @@ struct BertEmbeddings {
   int64_t pad;
   bool absolute, padded_positions;
   BertEmbeddings(const Scope& w, const BertConfig& c);
-  Tensor operator()(const Inputs& in) const;                      ///< -> [B, T, E]
+  Tensor operator()(const Inputs& in) const;  ///< -> [B, T, E]
   Tensor positions(const Inputs& in, int64_t batch, int64_t tokens) const;
 };
 
