@@ -1,5 +1,5 @@
-// ALBERT: BERT with narrow embeddings and layers shared in groups. Reference: transformers/models/albert/modeling_albert.py.
-// B batch, T tokens, C hidden, E embedding width, H heads, D = C / H.
+// ALBERT: BERT with narrow embeddings and layers shared in groups. Reference:
+// transformers/models/albert/modeling_albert.py. B batch, T tokens, C hidden, E embedding width, H heads, D = C / H.
 #include <cmath>
 
 #include "models/bert.h"
@@ -10,8 +10,13 @@ namespace {
 
 struct AlbertConfig : BertConfig {
   explicit AlbertConfig(const Json& j)
-      : BertConfig(with_defaults(j, {{"vocab_size", 30000}, {"hidden_size", 4096}, {"num_attention_heads", 64}, {"intermediate_size", 16384}, {"hidden_act", "gelu_new"},
-                                     {"hidden_dropout_prob", 0.0}, {"attention_probs_dropout_prob", 0.0}})) {
+      : BertConfig(with_defaults(j, {{"vocab_size", 30000},
+                                     {"hidden_size", 4096},
+                                     {"num_attention_heads", 64},
+                                     {"intermediate_size", 16384},
+                                     {"hidden_act", "gelu_new"},
+                                     {"hidden_dropout_prob", 0.0},
+                                     {"attention_probs_dropout_prob", 0.0}})) {
     embedding_size = size("embedding_size", 128);
     if (json["pruned_heads"].is_object() && json["pruned_heads"].size() > 0) throw UnsupportedError("ALBERT: pruned_heads are not supported, as depths share layers");
   }
@@ -26,8 +31,11 @@ struct AlbertLayer {
   Activation act;
 
   AlbertLayer(const Scope& w, const AlbertConfig& c, int64_t index)
-      : attention(names(w / "attention", c, index)), ffn(w / "ffn", c.hidden_size, c.intermediate_size), ffn_output(w / "ffn_output", c.intermediate_size, c.hidden_size),
-        full_layer_layer_norm(w / "full_layer_layer_norm", c.hidden_size, c.layer_norm_eps), act(c.hidden_act) {}
+      : attention(names(w / "attention", c, index)),
+        ffn(w / "ffn", c.hidden_size, c.intermediate_size),
+        ffn_output(w / "ffn_output", c.intermediate_size, c.hidden_size),
+        full_layer_layer_norm(w / "full_layer_layer_norm", c.hidden_size, c.layer_norm_eps),
+        act(c.hidden_act) {}
   Tensor operator()(const Tensor& x, const BertStep& s) const {
     const Tensor h = attention(x, s);
     return full_layer_layer_norm(ffn_output(act(ffn(h))) + h);
@@ -42,7 +50,8 @@ struct AlbertLayer {
 
 struct AlbertGroup {
   std::vector<AlbertLayer> layers;
-  AlbertGroup(const Scope& w, const AlbertConfig& c, int64_t) : layers(make_layers<AlbertLayer>(w / "albert_layers", c.inner_group_num, c)) {}
+  AlbertGroup(const Scope& w, const AlbertConfig& c, int64_t)
+      : layers(make_layers<AlbertLayer>(w / "albert_layers", c.inner_group_num, c)) {}
 };
 
 struct AlbertModel final : Model {
@@ -52,7 +61,9 @@ struct AlbertModel final : Model {
   std::vector<AlbertGroup> groups;
 
   AlbertModel(const Scope& w, const Json& json, bool has_pooler)
-      : c(json), embeddings(w / "embeddings", c), embedding_hidden_mapping_in(w / "encoder" / "embedding_hidden_mapping_in", c.embedding_size, c.hidden_size),
+      : c(json),
+        embeddings(w / "embeddings", c),
+        embedding_hidden_mapping_in(w / "encoder" / "embedding_hidden_mapping_in", c.embedding_size, c.hidden_size),
         groups(make_layers<AlbertGroup>(w / "encoder" / "albert_layer_groups", c.num_hidden_groups, c)) {
     config_ = json;
     if (has_pooler) pooler = Linear(w / "pooler", c.hidden_size, c.hidden_size);
@@ -64,7 +75,8 @@ struct AlbertModel final : Model {
     const BertStep step{in, padding_mask(in.tensor("attention_mask")), {}, {}, false, recorder};
     for (int64_t i = 0; i < c.num_hidden_layers; ++i) {
       const double per_group = static_cast<double>(c.num_hidden_layers) / static_cast<double>(c.num_hidden_groups);
-      for (const AlbertLayer& layer : groups[static_cast<size_t>(static_cast<double>(i) / per_group)].layers) x = layer(x, step);
+      for (const AlbertLayer& layer : groups[static_cast<size_t>(static_cast<double>(i) / per_group)].layers)
+        x = layer(x, step);
       recorder.hidden(x);
     }
     Outputs out;
@@ -77,7 +89,9 @@ struct AlbertModel final : Model {
 };
 
 Factory backbone(bool pooler) {
-  return [=](const Scope& w, const Json& j) -> std::unique_ptr<Model> { return std::make_unique<AlbertModel>(w, j, pooler); };
+  return [=](const Scope& w, const Json& j) -> std::unique_ptr<Model> {
+    return std::make_unique<AlbertModel>(w, j, pooler);
+  };
 }
 
 struct AlbertVocabulary {
@@ -101,12 +115,14 @@ struct AlbertForPreTraining final : HeadModel {
   Linear classifier;
   double p;
   AlbertForPreTraining(const Scope& w, const Json& json)
-      : HeadModel(w, json, "albert", backbone(true)), predictions(w, json, *base->input_embeddings()),
-        classifier(w / "sop_classifier" / "classifier", AlbertConfig(json).hidden_size, num_labels(json)), p(json.get("classifier_dropout_prob", 0.1)) {}
+      : HeadModel(w, json, "albert", backbone(true)),
+        predictions(w, json, *base->input_embeddings()),
+        classifier(w / "sop_classifier" / "classifier", AlbertConfig(json).hidden_size, num_labels(json)),
+        p(json.get("classifier_dropout_prob", 0.1)) {}
   Outputs forward(const Inputs& in) const override {
     const Outputs h = base->forward(in);
-    const Tensor words = predictions(h.tensor("last_hidden_state"));                            // [B, T, V]
-    const Tensor order = classifier(dropout(h.tensor("pooler_output"), in.dropout(p)));         // [B, 2]
+    const Tensor words = predictions(h.tensor("last_hidden_state"));                     // [B, T, V]
+    const Tensor order = classifier(dropout(h.tensor("pooler_output"), in.dropout(p)));  // [B, 2]
     Outputs out;
     if (in.has("labels") && in.has("sentence_order_label"))
       out.set("loss", token_loss(words, in.tensor("labels")) + token_loss(order, in.tensor("sentence_order_label")));
@@ -127,11 +143,16 @@ void register_albert(ModelRegistry& r) {
       .rename("LayerNorm.beta", "LayerNorm.bias")
       .add("AlbertModel", backbone(true), {"AutoModel", "AutoModelForTextEncoding"})
       .add("AlbertForPreTraining", make<AlbertForPreTraining>(), {"AutoModelForPreTraining"})
-      .add("AlbertForMaskedLM", vocabulary_head<AlbertVocabulary>(backbone(false), "albert", false), {"AutoModelForMaskedLM", "AutoModelWithLMHead"})
-      .add("AlbertForSequenceClassification", sized(pooled_classifier(backbone(true), classifier)), {"AutoModelForSequenceClassification"})
-      .add("AlbertForMultipleChoice", sized(multiple_choice_head(backbone(true), classifier)), {"AutoModelForMultipleChoice"})
-      .add("AlbertForTokenClassification", sized(token_classifier(backbone(false), classifier)), {"AutoModelForTokenClassification"})
-      .add("AlbertForQuestionAnswering", sized(question_answering_head(backbone(false), {"albert", "qa_outputs"})), {"AutoModelForQuestionAnswering"});
+      .add("AlbertForMaskedLM", vocabulary_head<AlbertVocabulary>(backbone(false), "albert", false),
+           {"AutoModelForMaskedLM", "AutoModelWithLMHead"})
+      .add("AlbertForSequenceClassification", sized(pooled_classifier(backbone(true), classifier)),
+           {"AutoModelForSequenceClassification"})
+      .add("AlbertForMultipleChoice", sized(multiple_choice_head(backbone(true), classifier)),
+           {"AutoModelForMultipleChoice"})
+      .add("AlbertForTokenClassification", sized(token_classifier(backbone(false), classifier)),
+           {"AutoModelForTokenClassification"})
+      .add("AlbertForQuestionAnswering", sized(question_answering_head(backbone(false), {"albert", "qa_outputs"})),
+           {"AutoModelForQuestionAnswering"});
 }
 
 }  // namespace transformers

@@ -40,8 +40,9 @@ struct BertConfig : Config {
 struct BertStep {
   const Inputs& in;
   AttentionOptions mask, cross_mask;
-  Tensor encoder;          ///< Encoder states [B, S, C] for cross-attention, or undefined.
-  bool last_distance;      ///< Relative positions count from the last key for every query, as the reference does with a cache.
+  Tensor encoder;      ///< Encoder states [B, S, C] for cross-attention, or undefined.
+  bool last_distance;  ///< Relative positions count from the last key for every query, as the reference does with a
+                       ///< cache.
   Recorder& recorder;
 };
 
@@ -59,9 +60,10 @@ struct BertAttention {
   BertAttention(const Scope& w, const BertConfig& c, int64_t layer, const std::string& position_type)
       : BertAttention(w / "self", w / "output", c, layer, position_type, 0) {}
   /// query, key, value in `inner`; dense and LayerNorm in `outer`. relative_scale 0: 1 / sqrt(D).
-  BertAttention(const Scope& inner, const Scope& outer, const BertConfig& c, int64_t layer, const std::string& position_type, double relative_scale);
-  Tensor operator()(const Tensor& x, const BertStep& s) const;     ///< [B, T, C] -> [B, T, C]
-  Tensor cross(const Tensor& x, const BertStep& s) const;          ///< Keys and values from s.encoder.
+  BertAttention(const Scope& inner, const Scope& outer, const BertConfig& c, int64_t layer,
+                const std::string& position_type, double relative_scale);
+  Tensor operator()(const Tensor& x, const BertStep& s) const;  ///< [B, T, C] -> [B, T, C]
+  Tensor cross(const Tensor& x, const BertStep& s) const;       ///< Keys and values from s.encoder.
   /// q [B, H, T, D], k [B, H, S, D] -> what relative_key or relative_key_query add to the scaled scores.
   Tensor relative_bias(const Tensor& q, const Tensor& k, bool last_distance) const;
   /// Removes the rows of query, key and value and the columns of dense that belong to these heads.
@@ -84,7 +86,8 @@ struct BertLayer {
 struct BertEncoder {
   BertConfig c;
   std::vector<BertLayer> layers;
-  BertEncoder(const Scope& w, const BertConfig& c) : c(c), layers(make_layers<BertLayer>(w / "layer", c.num_hidden_layers, c)) {}
+  BertEncoder(const Scope& w, const BertConfig& c)
+      : c(c), layers(make_layers<BertLayer>(w / "layer", c.num_hidden_layers, c)) {}
   /// x [B, T, C] with masks, cache and encoder states taken from `in`; records hidden states.
   Tensor operator()(Tensor x, const Inputs& in, Recorder& recorder) const;
   void prune(int64_t layer, const std::vector<int64_t>& heads, const Model::Replace& replace);
@@ -97,7 +100,7 @@ struct BertEmbeddings {
   int64_t pad;
   bool absolute, padded_positions;
   BertEmbeddings(const Scope& w, const BertConfig& c);
-  Tensor operator()(const Inputs& in) const;                      ///< -> [B, T, E]
+  Tensor operator()(const Inputs& in) const;  ///< -> [B, T, E]
   Tensor positions(const Inputs& in, int64_t batch, int64_t tokens) const;
 };
 

@@ -4,7 +4,8 @@
 namespace transformers {
 
 void register_camembert(ModelRegistry& r) {
-  add_roberta_classes(r.family("camembert", "roberta"), "Camembert", "roberta", {"AutoModelForMaskedLM", "AutoModelForPreTraining", "AutoModelWithLMHead"});
+  add_roberta_classes(r.family("camembert", "roberta"), "Camembert", "roberta",
+                      {"AutoModelForMaskedLM", "AutoModelForPreTraining", "AutoModelWithLMHead"});
 }
 
 }  // namespace transformers

@@ -9,8 +9,13 @@ namespace {
 
 struct CohereConfig : LlamaConfig {
   explicit CohereConfig(const Json& j)
-      : LlamaConfig(with_defaults(j, {{"vocab_size", 256000}, {"hidden_size", 8192}, {"intermediate_size", 22528}, {"num_hidden_layers", 40}, {"num_attention_heads", 64},
-                                      {"max_position_embeddings", 8192}, {"pad_token_id", 0}})) {
+      : LlamaConfig(with_defaults(j, {{"vocab_size", 256000},
+                                      {"hidden_size", 8192},
+                                      {"intermediate_size", 22528},
+                                      {"num_hidden_layers", 40},
+                                      {"num_attention_heads", 64},
+                                      {"max_position_embeddings", 8192},
+                                      {"pad_token_id", 0}})) {
     interleaved_rope = true;
   }
   double layer_norm_eps = get("layer_norm_eps", 1e-5);
@@ -25,7 +30,8 @@ struct CohereNorm : LayerNorm {
 struct CohereAttention : LlamaAttention {
   Tensor q_norm_weight, k_norm_weight;  // [H, D], one row a head
   double eps;
-  CohereAttention(const Scope& w, const CohereConfig& c, int64_t index) : LlamaAttention(w, c, index), eps(c.layer_norm_eps) {
+  CohereAttention(const Scope& w, const CohereConfig& c, int64_t index)
+      : LlamaAttention(w, c, index), eps(c.layer_norm_eps) {
     if (!c.use_qk_norm) return;
     q_norm_weight = w.param("q_norm.weight", {c.num_attention_heads, head_dim}, Init::one());
     k_norm_weight = w.param("k_norm.weight", {c.num_key_value_heads, head_dim}, Init::one());
@@ -35,7 +41,8 @@ struct CohereAttention : LlamaAttention {
     return weight.defined() ? layer_norm(y, {}, {}, eps) * weight.unsqueeze(1) : y;
   }
   Tensor operator()(const Tensor& x, const DecoderStep& s) const {
-    return o_proj(attend(heads(q_proj, q_norm_weight, x), heads(k_proj, k_norm_weight, x), split_heads(v_proj(x), head_dim), s));
+    return o_proj(
+        attend(heads(q_proj, q_norm_weight, x), heads(k_proj, k_norm_weight, x), split_heads(v_proj(x), head_dim), s));
   }
 };
 
@@ -44,7 +51,9 @@ struct CohereLayer {
   CohereAttention self_attn;
   LlamaMlp mlp;
   CohereLayer(const Scope& w, const CohereConfig& c, int64_t layer)
-      : input_layernorm(w / "input_layernorm", c.hidden_size, c.layer_norm_eps), self_attn(w / "self_attn", c, layer), mlp(w / "mlp", c) {}
+      : input_layernorm(w / "input_layernorm", c.hidden_size, c.layer_norm_eps),
+        self_attn(w / "self_attn", c, layer),
+        mlp(w / "mlp", c) {}
   Tensor operator()(const Tensor& x, const DecoderStep& s) const {
     const Tensor h = input_layernorm(x);
     return x + self_attn(h, s) + mlp(h);
@@ -54,7 +63,8 @@ struct CohereLayer {
 struct CohereVocabulary {
   Linear decoder;
   double logit_scale;
-  CohereVocabulary(const Scope& w, const Json& json, const Embedding& table) : logit_scale(json.get("logit_scale", 0.0625)) {
+  CohereVocabulary(const Scope& w, const Json& json, const Embedding& table)
+      : logit_scale(json.get("logit_scale", 0.0625)) {
     if (json.get("tie_word_embeddings", true)) {
       decoder = Linear(table.weight(), Tensor());
       w.tie("lm_head.weight", table.name());
@@ -69,7 +79,9 @@ struct CohereVocabulary {
 
 void register_cohere(ModelRegistry& r) {
   const Factory backbone = make<DecoderModel<CohereConfig, CohereLayer, CohereNorm>>();
-  r.family("cohere", "model").add("CohereModel", backbone, {"AutoModel"}).add("CohereForCausalLM", vocabulary_head<CohereVocabulary>(backbone, "model", true), {"AutoModelForCausalLM"});
+  r.family("cohere", "model")
+      .add("CohereModel", backbone, {"AutoModel"})
+      .add("CohereForCausalLM", vocabulary_head<CohereVocabulary>(backbone, "model", true), {"AutoModelForCausalLM"});
 }
 
 }  // namespace transformers

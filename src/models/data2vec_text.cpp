@@ -4,7 +4,8 @@
 namespace transformers {
 
 void register_data2vec_text(ModelRegistry& r) {
-  add_roberta_classes(r.family("data2vec-text", "data2vec_text"), "Data2VecText", "data2vec_text", {"AutoModelForMaskedLM", "AutoModelForPreTraining", "AutoModelWithLMHead"});
+  add_roberta_classes(r.family("data2vec-text", "data2vec_text"), "Data2VecText", "data2vec_text",
+                      {"AutoModelForMaskedLM", "AutoModelForPreTraining", "AutoModelWithLMHead"});
 }
 
 }  // namespace transformers

@@ -1,5 +1,5 @@
-// The frame of decoders with rotary positions: embedding, layers, final norm. Each family brings its config and its layer.
-// B batch, T new tokens, C hidden.
+// The frame of decoders with rotary positions: embedding, layers, final norm. Each family brings its config and its
+// layer. B batch, T new tokens, C hidden.
 #pragma once
 #include "models/registry.h"
 
@@ -15,14 +15,17 @@ struct DecoderStep {
 };
 
 /// Pre-norm residual block: x + attention(norm(x)), then + mlp(norm(.)).
-template <class Attention, class Mlp, class Norm = RmsNorm> struct PreNormLayer {
+template <class Attention, class Mlp, class Norm = RmsNorm>
+struct PreNormLayer {
   Norm input_layernorm, post_attention_layernorm;
   Attention self_attn;
   Mlp mlp;
   template <class C>
   PreNormLayer(const Scope& w, const C& c, int64_t layer)
       : input_layernorm(w / "input_layernorm", c.hidden_size, c.norm_eps()),
-        post_attention_layernorm(w / "post_attention_layernorm", c.hidden_size, c.norm_eps()), self_attn(w / "self_attn", c, layer), mlp(w / "mlp", c) {}
+        post_attention_layernorm(w / "post_attention_layernorm", c.hidden_size, c.norm_eps()),
+        self_attn(w / "self_attn", c, layer),
+        mlp(w / "mlp", c) {}
   Tensor operator()(const Tensor& x, const DecoderStep& s) const {
     const Tensor h = x + self_attn(input_layernorm(x), s);
     return h + mlp(post_attention_layernorm(h));
@@ -36,7 +39,8 @@ struct DecoderNames {
 };
 
 /// The stack. C is a LlamaConfig or has its fields that are used here.
-template <class C, class Layer, class Norm = RmsNorm> struct DecoderModel : Model {
+template <class C, class Layer, class Norm = RmsNorm>
+struct DecoderModel : Model {
   C c;
   Embedding embed_tokens;
   std::vector<Layer> layers;
@@ -44,11 +48,16 @@ template <class C, class Layer, class Norm = RmsNorm> struct DecoderModel : Mode
   Rope rotary;
 
   DecoderModel(const Scope& w, const Json& json, const DecoderNames& names = {})
-      : c(json), embed_tokens(w / names.embedding, c.vocab_size, c.hidden_size, names.padding_row ? json.get("pad_token_id", -1) : -1),
-        layers(make_layers<Layer>(w / names.layers, c.num_hidden_layers, c)), norm(w / names.norm, c.hidden_size, c.norm_eps()), rotary(c.json, c.head_dim) {
+      : c(json),
+        embed_tokens(w / names.embedding, c.vocab_size, c.hidden_size,
+                     names.padding_row ? json.get("pad_token_id", -1) : -1),
+        layers(make_layers<Layer>(w / names.layers, c.num_hidden_layers, c)),
+        norm(w / names.norm, c.hidden_size, c.norm_eps()),
+        rotary(c.json, c.head_dim) {
     config_ = json;
     for (int64_t i = 0; i < c.num_hidden_layers; ++i)  // buffers of old checkpoints
-      for (const char* buffer : {"self_attn.rotary_emb.inv_freq", "attention.rotary_emb.inv_freq", "attention.bias", "attention.masked_bias", "attn.bias", "attn.masked_bias"})
+      for (const char* buffer : {"self_attn.rotary_emb.inv_freq", "attention.rotary_emb.inv_freq", "attention.bias",
+                                 "attention.masked_bias", "attn.bias", "attn.masked_bias"})
         (w / names.layers / i).ignore(buffer);
   }
   Outputs forward(const Inputs& in) const override {  // ids [B, T] -> last_hidden_state [B, T, C]

@@ -29,7 +29,8 @@ struct DistilBertConfig : Config {
     float* p = static_cast<float*>(table.mutable_raw());
     for (int64_t pos = 0; pos < max_position_embeddings; ++pos)
       for (int64_t j = 0; j < dim; ++j) {
-        const double angle = static_cast<double>(pos) / std::pow(10000.0, static_cast<double>(2 * (j / 2)) / static_cast<double>(dim));
+        const double angle =
+            static_cast<double>(pos) / std::pow(10000.0, static_cast<double>(2 * (j / 2)) / static_cast<double>(dim));
         p[pos * dim + j] = static_cast<float>(j % 2 ? std::cos(angle) : std::sin(angle));
       }
     return Init::of(table);
@@ -44,17 +45,28 @@ struct DistilBertBlock {
   double dropout_p, attention_dropout;
 
   DistilBertBlock(const Scope& w, const DistilBertConfig& c, int64_t index)
-      : layer(index), head_dim(divide_exactly("dim", c.dim, "n_heads", c.n_heads)), q_lin(w / "attention" / "q_lin", c.dim, c.dim),
-        k_lin(w / "attention" / "k_lin", c.dim, c.dim), v_lin(w / "attention" / "v_lin", c.dim, c.dim), out_lin(w / "attention" / "out_lin", c.dim, c.dim),
-        lin1(w / "ffn" / "lin1", c.dim, c.hidden_dim), lin2(w / "ffn" / "lin2", c.hidden_dim, c.dim), sa_layer_norm(w / "sa_layer_norm", c.dim, kNormEps),
-        output_layer_norm(w / "output_layer_norm", c.dim, kNormEps), act(c.activation), dropout_p(c.dropout), attention_dropout(c.attention_dropout) {}
+      : layer(index),
+        head_dim(divide_exactly("dim", c.dim, "n_heads", c.n_heads)),
+        q_lin(w / "attention" / "q_lin", c.dim, c.dim),
+        k_lin(w / "attention" / "k_lin", c.dim, c.dim),
+        v_lin(w / "attention" / "v_lin", c.dim, c.dim),
+        out_lin(w / "attention" / "out_lin", c.dim, c.dim),
+        lin1(w / "ffn" / "lin1", c.dim, c.hidden_dim),
+        lin2(w / "ffn" / "lin2", c.hidden_dim, c.dim),
+        sa_layer_norm(w / "sa_layer_norm", c.dim, kNormEps),
+        output_layer_norm(w / "output_layer_norm", c.dim, kNormEps),
+        act(c.activation),
+        dropout_p(c.dropout),
+        attention_dropout(c.attention_dropout) {}
 
-  Tensor operator()(const Tensor& x, const Inputs& in, const AttentionOptions& mask, Recorder& recorder) const {  // [B, T, C], post-norm
+  Tensor operator()(const Tensor& x, const Inputs& in, const AttentionOptions& mask,
+                    Recorder& recorder) const {  // [B, T, C], post-norm
     AttentionOptions o = mask;
     o.dropout = in.dropout(attention_dropout);
     o.head_mask = head_mask_of(in, layer);
     o.probabilities = recorder.attention_slot();
-    const Tensor a = attention(split_heads(q_lin(x), head_dim), split_heads(k_lin(x), head_dim), split_heads(v_lin(x), head_dim), o);
+    const Tensor a =
+        attention(split_heads(q_lin(x), head_dim), split_heads(k_lin(x), head_dim), split_heads(v_lin(x), head_dim), o);
     const Tensor h = sa_layer_norm(out_lin(merge_heads(a)) + x);
     return output_layer_norm(dropout(lin2(act(lin1(h))), in.dropout(dropout_p)) + h);
   }
@@ -67,9 +79,12 @@ struct DistilBertModel final : Model {
   std::vector<DistilBertBlock> layers;
 
   DistilBertModel(const Scope& w, const Json& json)
-      : c(json), word_embeddings(w / "embeddings" / "word_embeddings", c.vocab_size, c.dim, c.pad_token_id),
-        position_embeddings(w / "embeddings" / "position_embeddings", c.max_position_embeddings, c.dim, -1, c.position_init()),
-        norm(w / "embeddings" / "LayerNorm", c.dim, kNormEps), layers(make_layers<DistilBertBlock>(w / "transformer" / "layer", c.n_layers, c)) {
+      : c(json),
+        word_embeddings(w / "embeddings" / "word_embeddings", c.vocab_size, c.dim, c.pad_token_id),
+        position_embeddings(w / "embeddings" / "position_embeddings", c.max_position_embeddings, c.dim, -1,
+                            c.position_init()),
+        norm(w / "embeddings" / "LayerNorm", c.dim, kNormEps),
+        layers(make_layers<DistilBertBlock>(w / "transformer" / "layer", c.n_layers, c)) {
     config_ = json;
     w.ignore("embeddings.position_ids");
   }
@@ -132,11 +147,19 @@ void register_distilbert(ModelRegistry& r) {
       .rename("LayerNorm.gamma", "LayerNorm.weight")
       .rename("LayerNorm.beta", "LayerNorm.bias")
       .add("DistilBertModel", backbone, {"AutoModel", "AutoModelForTextEncoding"})
-      .add("DistilBertForMaskedLM", vocabulary_head<DistilBertVocabulary>(backbone, "distilbert", false), {"AutoModelForMaskedLM", "AutoModelForPreTraining", "AutoModelWithLMHead"})
-      .add("DistilBertForSequenceClassification", sequence_head<DistilBertClassifier>(backbone, "distilbert"), {"AutoModelForSequenceClassification"})
-      .add("DistilBertForMultipleChoice", sequence_head<DistilBertClassifier>(backbone, "distilbert", true), {"AutoModelForMultipleChoice"})
-      .add("DistilBertForTokenClassification", token_classifier(backbone, {.prefix = "distilbert", .dropout_field = "dropout"}), {"AutoModelForTokenClassification"})
-      .add("DistilBertForQuestionAnswering", question_answering_head(backbone, {.prefix = "distilbert", .output = "qa_outputs", .dropout_field = "qa_dropout"}), {"AutoModelForQuestionAnswering"});
+      .add("DistilBertForMaskedLM", vocabulary_head<DistilBertVocabulary>(backbone, "distilbert", false),
+           {"AutoModelForMaskedLM", "AutoModelForPreTraining", "AutoModelWithLMHead"})
+      .add("DistilBertForSequenceClassification", sequence_head<DistilBertClassifier>(backbone, "distilbert"),
+           {"AutoModelForSequenceClassification"})
+      .add("DistilBertForMultipleChoice", sequence_head<DistilBertClassifier>(backbone, "distilbert", true),
+           {"AutoModelForMultipleChoice"})
+      .add("DistilBertForTokenClassification",
+           token_classifier(backbone, {.prefix = "distilbert", .dropout_field = "dropout"}),
+           {"AutoModelForTokenClassification"})
+      .add("DistilBertForQuestionAnswering",
+           question_answering_head(backbone,
+                                   {.prefix = "distilbert", .output = "qa_outputs", .dropout_field = "qa_dropout"}),
+           {"AutoModelForQuestionAnswering"});
 }
 
 }  // namespace transformers

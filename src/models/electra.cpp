@@ -1,5 +1,5 @@
-// ELECTRA: BERT with narrow embeddings, as generator and discriminator. Reference: transformers/models/electra/modeling_electra.py.
-// B batch, T tokens, C hidden, E embedding width.
+// ELECTRA: BERT with narrow embeddings, as generator and discriminator. Reference:
+// transformers/models/electra/modeling_electra.py. B batch, T tokens, C hidden, E embedding width.
 #include "models/custom_heads.h"
 #include "models/roberta.h"
 #include "models/summary.h"
@@ -22,7 +22,8 @@ struct ElectraModel final : Model {
   BertEncoder encoder;
   ElectraModel(const Scope& w, const Json& json) : c(json), embeddings(w / "embeddings", c), encoder(w / "encoder", c) {
     config_ = json;
-    if (c.embedding_size != c.hidden_size) embeddings_project = Linear(w / "embeddings_project", c.embedding_size, c.hidden_size);
+    if (c.embedding_size != c.hidden_size)
+      embeddings_project = Linear(w / "embeddings_project", c.embedding_size, c.hidden_size);
   }
   Outputs forward(const Inputs& in) const override {  // ids [B, T] -> last_hidden_state [B, T, C]
     Tensor x = embeddings(in);                        // [B, T, E]
@@ -83,17 +84,24 @@ struct ElectraForPreTraining final : HeadModel {
 };
 
 struct ElectraClassificationHead : RobertaClassificationHead {
-  ElectraClassificationHead(const Scope& w, const Json& json, int64_t outputs) : RobertaClassificationHead(w, with_defaults(json, {{"hidden_size", 256}}), outputs, gelu) {}
+  ElectraClassificationHead(const Scope& w, const Json& json, int64_t outputs)
+      : RobertaClassificationHead(w, with_defaults(json, {{"hidden_size", 256}}), outputs, gelu) {}
 };
 
 struct ElectraChoiceHead {
   SequenceSummary summary;
   Linear classifier;
   ElectraChoiceHead(const Scope& w, const Json& json, int64_t outputs)
-      : summary(w / "sequence_summary", with_defaults(json, {{"summary_type", "first"}, {"summary_use_proj", true}, {"summary_activation", "gelu"}, {"summary_last_dropout", 0.1}}),
+      : summary(w / "sequence_summary",
+                with_defaults(json, {{"summary_type", "first"},
+                                     {"summary_use_proj", true},
+                                     {"summary_activation", "gelu"},
+                                     {"summary_last_dropout", 0.1}}),
                 ElectraConfig(json).hidden_size, num_labels(json)),
         classifier(w / "classifier", ElectraConfig(json).hidden_size, outputs) {}
-  Tensor operator()(const Outputs& h, const Inputs& in) const { return classifier(summary(h.tensor("last_hidden_state"), {}, in)); }
+  Tensor operator()(const Outputs& h, const Inputs& in) const {
+    return classifier(summary(h.tensor("last_hidden_state"), {}, in));
+  }
 };
 
 }  // namespace
@@ -106,12 +114,20 @@ void register_electra(ModelRegistry& r) {
       .rename("LayerNorm.beta", "LayerNorm.bias")
       .add("ElectraModel", backbone, {"AutoModel", "AutoModelForTextEncoding"})
       .add("ElectraForPreTraining", make<ElectraForPreTraining>(), {"AutoModelForPreTraining"})
-      .add("ElectraForMaskedLM", vocabulary_head<ElectraVocabulary>(backbone, "electra", false), {"AutoModelForMaskedLM", "AutoModelWithLMHead"})
-      .add("ElectraForCausalLM", vocabulary_head<ElectraVocabulary>(backbone, "electra", true), {"AutoModelForCausalLM"})
-      .add("ElectraForSequenceClassification", sequence_head<ElectraClassificationHead>(backbone, "electra"), {"AutoModelForSequenceClassification"})
-      .add("ElectraForMultipleChoice", sequence_head<ElectraChoiceHead>(backbone, "electra", true), {"AutoModelForMultipleChoice"})
-      .add("ElectraForTokenClassification", with_config_defaults(token_classifier(backbone, {"electra", "classifier"}), defaults), {"AutoModelForTokenClassification"})
-      .add("ElectraForQuestionAnswering", with_config_defaults(question_answering_head(backbone, {"electra", "qa_outputs"}), defaults), {"AutoModelForQuestionAnswering"});
+      .add("ElectraForMaskedLM", vocabulary_head<ElectraVocabulary>(backbone, "electra", false),
+           {"AutoModelForMaskedLM", "AutoModelWithLMHead"})
+      .add("ElectraForCausalLM", vocabulary_head<ElectraVocabulary>(backbone, "electra", true),
+           {"AutoModelForCausalLM"})
+      .add("ElectraForSequenceClassification", sequence_head<ElectraClassificationHead>(backbone, "electra"),
+           {"AutoModelForSequenceClassification"})
+      .add("ElectraForMultipleChoice", sequence_head<ElectraChoiceHead>(backbone, "electra", true),
+           {"AutoModelForMultipleChoice"})
+      .add("ElectraForTokenClassification",
+           with_config_defaults(token_classifier(backbone, {"electra", "classifier"}), defaults),
+           {"AutoModelForTokenClassification"})
+      .add("ElectraForQuestionAnswering",
+           with_config_defaults(question_answering_head(backbone, {"electra", "qa_outputs"}), defaults),
+           {"AutoModelForQuestionAnswering"});
 }
 
 }  // namespace transformers

@@ -48,8 +48,15 @@ struct GPT2Attention {
   Linear c_attn, q_attn, c_proj;
 
   GPT2Attention(const Scope& w, const GPT2Config& c, int64_t index, bool cross)
-      : layer(index), head_dim(c.head_dim), width(c.n_embd), scale(c.scale(index)), attn_pdrop(c.attn_pdrop), resid_pdrop(c.resid_pdrop), is_cross(cross),
-        c_attn(Linear::conv1d(w / "c_attn", c.n_embd, (cross ? 2 : 3) * c.n_embd)), c_proj(Linear::conv1d(w / "c_proj", c.n_embd, c.n_embd, true, c.residual_init())) {
+      : layer(index),
+        head_dim(c.head_dim),
+        width(c.n_embd),
+        scale(c.scale(index)),
+        attn_pdrop(c.attn_pdrop),
+        resid_pdrop(c.resid_pdrop),
+        is_cross(cross),
+        c_attn(Linear::conv1d(w / "c_attn", c.n_embd, (cross ? 2 : 3) * c.n_embd)),
+        c_proj(Linear::conv1d(w / "c_proj", c.n_embd, c.n_embd, true, c.residual_init())) {
     if (cross) q_attn = Linear::conv1d(w / "q_attn", c.n_embd, c.n_embd);
     for (const char* name : {"bias", "masked_bias"}) w.ignore(name);  // causal mask buffers of old checkpoints
   }
@@ -57,7 +64,7 @@ struct GPT2Attention {
     Tensor q, k, v;
     Cache* cache = s.in.cache.get();
     if (is_cross) {
-      q = split_heads(q_attn(x), head_dim);                      // [B, H, T, D]
+      q = split_heads(q_attn(x), head_dim);  // [B, H, T, D]
       if (cache) std::tie(k, v) = cache->cross(layer);
       if (!k.defined()) {
         const Tensor kv = c_attn(s.encoder);
@@ -65,10 +72,11 @@ struct GPT2Attention {
         if (cache) cache->set_cross(layer, k, v);
       }
     } else {
-      const Tensor qkv = c_attn(x);                              // [B, T, 3C]
+      const Tensor qkv = c_attn(x);  // [B, T, 3C]
       q = split_heads(qkv.narrow(2, 0, width), head_dim);
-      k = split_heads(qkv.narrow(2, width, width), head_dim), v = split_heads(qkv.narrow(2, 2 * width, width), head_dim);
-      if (cache) std::tie(k, v) = cache->update(layer, k, v);    // [B, H, S, D]
+      k = split_heads(qkv.narrow(2, width, width), head_dim),
+      v = split_heads(qkv.narrow(2, 2 * width, width), head_dim);
+      if (cache) std::tie(k, v) = cache->update(layer, k, v);  // [B, H, S, D]
     }
     AttentionOptions o = is_cross ? s.cross_mask : s.mask;
     o.scale = scale;
@@ -88,9 +96,13 @@ struct GPT2Block {
   double resid_pdrop;
 
   GPT2Block(const Scope& w, const GPT2Config& c, int64_t layer)
-      : ln_1(w / "ln_1", c.n_embd, c.layer_norm_epsilon), ln_2(w / "ln_2", c.n_embd, c.layer_norm_epsilon), attn(w / "attn", c, layer, false),
-        c_fc(Linear::conv1d(w / "mlp" / "c_fc", c.n_embd, c.n_inner)), c_proj(Linear::conv1d(w / "mlp" / "c_proj", c.n_inner, c.n_embd, true, c.residual_init())),
-        act(c.activation_function), resid_pdrop(c.resid_pdrop) {
+      : ln_1(w / "ln_1", c.n_embd, c.layer_norm_epsilon),
+        ln_2(w / "ln_2", c.n_embd, c.layer_norm_epsilon),
+        attn(w / "attn", c, layer, false),
+        c_fc(Linear::conv1d(w / "mlp" / "c_fc", c.n_embd, c.n_inner)),
+        c_proj(Linear::conv1d(w / "mlp" / "c_proj", c.n_inner, c.n_embd, true, c.residual_init())),
+        act(c.activation_function),
+        resid_pdrop(c.resid_pdrop) {
     if (!c.add_cross_attention) return;
     crossattention.emplace(w / "crossattention", c, layer, true);
     ln_cross_attn = LayerNorm(w / "ln_cross_attn", c.n_embd, c.layer_norm_epsilon);
@@ -98,7 +110,8 @@ struct GPT2Block {
   Tensor operator()(const Tensor& x, const GPT2Step& s) const {
     Tensor h = attn(ln_1(x), s) + x;
     if (s.encoder.defined()) {
-      if (!crossattention) throw ValueError("encoder_hidden_states were given, but the config has add_cross_attention = false");
+      if (!crossattention)
+        throw ValueError("encoder_hidden_states were given, but the config has add_cross_attention = false");
       h = h + (*crossattention)(ln_cross_attn(h), s);
     }
     return h + dropout(c_proj(act(c_fc(ln_2(h)))), s.in.dropout(resid_pdrop));
@@ -112,7 +125,10 @@ struct GPT2Model final : Model {
   LayerNorm ln_f;
 
   GPT2Model(const Scope& w, const Json& json)
-      : c(json), wte(w / "wte", c.vocab_size, c.n_embd), wpe(w / "wpe", c.n_positions, c.n_embd), h(make_layers<GPT2Block>(w / "h", c.n_layer, c)),
+      : c(json),
+        wte(w / "wte", c.vocab_size, c.n_embd),
+        wpe(w / "wpe", c.n_positions, c.n_embd),
+        h(make_layers<GPT2Block>(w / "h", c.n_layer, c)),
         ln_f(w / "ln_f", c.n_embd, c.layer_norm_epsilon) {
     config_ = json;
   }
@@ -130,8 +146,9 @@ struct GPT2Model final : Model {
     if (const Tensor& types = flat.tensor("token_type_ids"); types.defined()) x = x + wte(types);
     x = dropout(x, in.dropout(c.embd_pdrop));
     Recorder recorder(in);
-    const GPT2Step step{in, causal_mask(mask.defined() && mask.rank() < 4 ? mask.reshape({x.dim(0), -1}) : mask), padding_mask(in.tensor("encoder_attention_mask")),
-                        in.tensor("encoder_hidden_states"), recorder};
+    const GPT2Step step{in, causal_mask(mask.defined() && mask.rank() < 4 ? mask.reshape({x.dim(0), -1}) : mask),
+                        padding_mask(in.tensor("encoder_attention_mask")), in.tensor("encoder_hidden_states"),
+                        recorder};
     for (const GPT2Block& block : h) {
       recorder.hidden(x);
       x = block(x, step);
@@ -155,9 +172,14 @@ struct GPT2DoubleHeadsModel final : HeadModel {
   Linear lm_head;
   SequenceSummary multiple_choice_head;
   GPT2DoubleHeadsModel(const Scope& w, const Json& json)
-      : HeadModel(w, json, "transformer", make<GPT2Model>()), lm_head(base->input_embeddings()->weight(), Tensor()),
-        multiple_choice_head(w / "multiple_choice_head", with_defaults(json, {{"summary_type", "cls_index"}, {"summary_use_proj", true},
-                             {"summary_proj_to_labels", true}, {"summary_first_dropout", 0.1}}), GPT2Config(json).n_embd, 1) {
+      : HeadModel(w, json, "transformer", make<GPT2Model>()),
+        lm_head(base->input_embeddings()->weight(), Tensor()),
+        multiple_choice_head(w / "multiple_choice_head",
+                             with_defaults(json, {{"summary_type", "cls_index"},
+                                                  {"summary_use_proj", true},
+                                                  {"summary_proj_to_labels", true},
+                                                  {"summary_first_dropout", 0.1}}),
+                             GPT2Config(json).n_embd, 1) {
     if (json.get("tie_word_embeddings", true)) w.tie("lm_head.weight", base->input_embeddings()->name());
     else lm_head = Linear(w / "lm_head", GPT2Config(json).n_embd, GPT2Config(json).vocab_size, false);
   }
@@ -168,7 +190,9 @@ struct GPT2DoubleHeadsModel final : HeadModel {
     const Tensor choice = multiple_choice_head(x, in.tensor("mc_token_ids"), in).squeeze(-1);  // [B, choices]
     const Tensor& labels = in.tensor("labels");
     Outputs out;
-    if (labels.defined()) out.set("loss", causal_lm_loss(logits.reshape({-1, logits.dim(-2), logits.dim(-1)}), labels.reshape({-1, labels.dim(-1)})));
+    if (labels.defined())
+      out.set("loss", causal_lm_loss(logits.reshape({-1, logits.dim(-2), logits.dim(-1)}),
+                                     labels.reshape({-1, labels.dim(-1)})));
     out.set("mc_loss", token_loss(choice, in.tensor("mc_labels"))).set("logits", logits).set("mc_logits", choice);
     pass_on(out, h);
     return out;
@@ -182,11 +206,16 @@ void register_gpt2(ModelRegistry& r) {
   const Factory backbone = make<GPT2Model>();
   r.family("gpt2", "transformer")
       .add("GPT2Model", backbone, {"AutoModel"})
-      .add("GPT2LMHeadModel", causal_lm_head(backbone, {"transformer", "lm_head", false, false, true}), {"AutoModelForCausalLM", "AutoModelForPreTraining", "AutoModelWithLMHead"})
+      .add("GPT2LMHeadModel", causal_lm_head(backbone, {"transformer", "lm_head", false, false, true}),
+           {"AutoModelForCausalLM", "AutoModelForPreTraining", "AutoModelWithLMHead"})
       .add("GPT2DoubleHeadsModel", make<GPT2DoubleHeadsModel>())
-      .add("GPT2ForSequenceClassification", last_token_classifier(backbone, {"transformer", "score", false, false, false}), {"AutoModelForSequenceClassification"})
-      .add("GPT2ForTokenClassification", token_classifier(backbone, {"transformer", "classifier"}), {"AutoModelForTokenClassification"})
-      .add("GPT2ForQuestionAnswering", question_answering_head(backbone, {"transformer", "qa_outputs"}), {"AutoModelForQuestionAnswering"});
+      .add("GPT2ForSequenceClassification",
+           last_token_classifier(backbone, {"transformer", "score", false, false, false}),
+           {"AutoModelForSequenceClassification"})
+      .add("GPT2ForTokenClassification", token_classifier(backbone, {"transformer", "classifier"}),
+           {"AutoModelForTokenClassification"})
+      .add("GPT2ForQuestionAnswering", question_answering_head(backbone, {"transformer", "qa_outputs"}),
+           {"AutoModelForQuestionAnswering"});
 }
 
 }  // namespace transformers

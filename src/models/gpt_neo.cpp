@@ -1,5 +1,5 @@
-// GPT-Neo: learned positions, unscaled attention, global and local layers in turn. Reference: transformers/models/gpt_neo/modeling_gpt_neo.py.
-// B batch, T new tokens, C hidden.
+// GPT-Neo: learned positions, unscaled attention, global and local layers in turn. Reference:
+// transformers/models/gpt_neo/modeling_gpt_neo.py. B batch, T new tokens, C hidden.
 #include "models/heads.h"
 #include "models/llama.h"
 
@@ -29,7 +29,8 @@ struct GPTNeoConfig : Config {
     for (const Json& item : json["attention_types"].as_array()) {
       const Json& pattern = item.at(size_t{0});
       const int64_t length = static_cast<int64_t>(pattern.size()), times = item.at(1).as_int();
-      if (length > 0 && times > 0 && i / length < times) return pattern.at(static_cast<size_t>(i % length)).as_string() == "local";
+      if (length > 0 && times > 0 && i / length < times)
+        return pattern.at(static_cast<size_t>(i % length)).as_string() == "local";
       i -= length * std::max<int64_t>(times, 0);
     }
     throw ConfigError({"config: attention_types says nothing of layer ", layer});
@@ -42,8 +43,11 @@ struct GPTNeoBlock : RopeAttention {
   Activation act;
   double resid_dropout;
   GPTNeoBlock(const Scope& w, const GPTNeoConfig& c, int64_t index)
-      : RopeAttention(index, c.head_dim, c.attention_dropout), ln_1(w / "ln_1", c.hidden_size, c.layer_norm_epsilon), ln_2(w / "ln_2", c.hidden_size, c.layer_norm_epsilon),
-        act(c.activation_function), resid_dropout(c.resid_dropout) {
+      : RopeAttention(index, c.head_dim, c.attention_dropout),
+        ln_1(w / "ln_1", c.hidden_size, c.layer_norm_epsilon),
+        ln_2(w / "ln_2", c.hidden_size, c.layer_norm_epsilon),
+        act(c.activation_function),
+        resid_dropout(c.resid_dropout) {
     const Scope a = w / "attn" / "attention";
     q_proj = Linear(a / "q_proj", c.hidden_size, c.hidden_size, false);
     k_proj = Linear(a / "k_proj", c.hidden_size, c.hidden_size, false);
@@ -58,7 +62,8 @@ struct GPTNeoBlock : RopeAttention {
   Tensor operator()(const Tensor& x, const DecoderStep& s) const {
     const double p = s.in.dropout(resid_dropout);
     const Tensor n = ln_1(x);
-    const Tensor a = out_proj(attend(split_heads(q_proj(n), head_dim), split_heads(k_proj(n), head_dim), split_heads(v_proj(n), head_dim), s));
+    const Tensor a = out_proj(attend(split_heads(q_proj(n), head_dim), split_heads(k_proj(n), head_dim),
+                                     split_heads(v_proj(n), head_dim), s));
     const Tensor h = transformers::dropout(a, p) + x;
     return h + transformers::dropout(c_proj(act(c_fc(ln_2(h)))), p);
   }
@@ -70,7 +75,10 @@ struct GPTNeoModel final : Model {
   std::vector<GPTNeoBlock> h;
   LayerNorm ln_f;
   GPTNeoModel(const Scope& w, const Json& json)
-      : c(json), wte(w / "wte", c.vocab_size, c.hidden_size), wpe(w / "wpe", c.max_position_embeddings, c.hidden_size), h(make_layers<GPTNeoBlock>(w / "h", c.num_layers, c)),
+      : c(json),
+        wte(w / "wte", c.vocab_size, c.hidden_size),
+        wpe(w / "wpe", c.max_position_embeddings, c.hidden_size),
+        h(make_layers<GPTNeoBlock>(w / "h", c.num_layers, c)),
         ln_f(w / "ln_f", c.hidden_size, c.layer_norm_epsilon) {
     config_ = json;
   }
@@ -101,10 +109,16 @@ void register_gpt_neo(ModelRegistry& r) {
   const Factory backbone = make<GPTNeoModel>();
   r.family("gpt_neo", "transformer")
       .add("GPTNeoModel", backbone, {"AutoModel"})
-      .add("GPTNeoForCausalLM", causal_lm_head(backbone, {"transformer", "lm_head", false, false, true}), {"AutoModelForCausalLM", "AutoModelWithLMHead"})
-      .add("GPTNeoForSequenceClassification", last_token_classifier(backbone, {"transformer", "score", false, false, false}), {"AutoModelForSequenceClassification"})
-      .add("GPTNeoForTokenClassification", token_classifier(backbone, {.prefix = "transformer", .dropout_field = "classifier_dropout"}), {"AutoModelForTokenClassification"})
-      .add("GPTNeoForQuestionAnswering", question_answering_head(backbone, {"transformer", "qa_outputs"}), {"AutoModelForQuestionAnswering"});
+      .add("GPTNeoForCausalLM", causal_lm_head(backbone, {"transformer", "lm_head", false, false, true}),
+           {"AutoModelForCausalLM", "AutoModelWithLMHead"})
+      .add("GPTNeoForSequenceClassification",
+           last_token_classifier(backbone, {"transformer", "score", false, false, false}),
+           {"AutoModelForSequenceClassification"})
+      .add("GPTNeoForTokenClassification",
+           token_classifier(backbone, {.prefix = "transformer", .dropout_field = "classifier_dropout"}),
+           {"AutoModelForTokenClassification"})
+      .add("GPTNeoForQuestionAnswering", question_answering_head(backbone, {"transformer", "qa_outputs"}),
+           {"AutoModelForQuestionAnswering"});
 }
 
 }  // namespace transformers

@@ -13,25 +13,29 @@ struct LlamaConfig : Config {
   int64_t num_hidden_layers = get("num_hidden_layers", 32);
   int64_t num_attention_heads = size("num_attention_heads", 32);
   int64_t num_key_value_heads = size("num_key_value_heads", num_attention_heads);
-  int64_t head_dim = has("head_dim") ? size("head_dim", 1) : divide_exactly("hidden_size", hidden_size, "num_attention_heads", num_attention_heads);
+  int64_t head_dim = has("head_dim")
+                         ? size("head_dim", 1)
+                         : divide_exactly("hidden_size", hidden_size, "num_attention_heads", num_attention_heads);
   double rms_norm_eps = get("rms_norm_eps", 1e-6);
   bool attention_bias = get("attention_bias", false);
   bool mlp_bias = get("mlp_bias", false);
   double attention_dropout = get("attention_dropout", 0.0);
   std::string hidden_act = get("hidden_act", "silu");
   // What variants change after construction:
-  int64_t sliding_window = 0;            ///< 0: none
-  std::vector<std::string> layer_types;  ///< Which layers slide ("sliding_attention"); empty: all, when there is a window.
-  double attention_scale = 0;            ///< 0: 1 / sqrt(D)
-  double attention_softcap = 0;          ///< 0: none (Gemma 2)
-  double embedding_scale = 1;            ///< Gemma: sqrt(C)
+  int64_t sliding_window = 0;  ///< 0: none
+  std::vector<std::string>
+      layer_types;               ///< Which layers slide ("sliding_attention"); empty: all, when there is a window.
+  double attention_scale = 0;    ///< 0: 1 / sqrt(D)
+  double attention_softcap = 0;  ///< 0: none (Gemma 2)
+  double embedding_scale = 1;    ///< Gemma: sqrt(C)
   double embedding_dropout = 0;
-  bool interleaved_rope = false;         ///< Rotates neighbours instead of halves (GPT-J's layout).
-  bool qkv_only_bias = false;            ///< Bias on q, k, v but not on o (Qwen 2).
-  bool qk_norm = false;                  ///< RMS norms of every head's queries and keys (Qwen 3).
+  bool interleaved_rope = false;  ///< Rotates neighbours instead of halves (GPT-J's layout).
+  bool qkv_only_bias = false;     ///< Bias on q, k, v but not on o (Qwen 2).
+  bool qk_norm = false;           ///< RMS norms of every head's queries and keys (Qwen 3).
   bool qkv_bias() const { return attention_bias || qkv_only_bias; }
   double norm_eps() const { return rms_norm_eps; }
-  int64_t window(int64_t layer) const;   ///< Sliding window of a layer; 0: none. Throws ConfigError when layer_types is too short.
+  int64_t window(
+      int64_t layer) const;  ///< Sliding window of a layer; 0: none. Throws ConfigError when layer_types is too short.
 };
 
 /// What follows the projections: rotary positions (if the step has any), cache, attention, heads joined again.
@@ -62,8 +66,9 @@ struct LlamaMlp {
 using LlamaLayer = PreNormLayer<LlamaAttention, LlamaMlp>;
 using LlamaModel = DecoderModel<LlamaConfig, LlamaLayer>;
 
-/// Adds the classes that most decoders have: Model and, by their letters in `heads`, ForCausalLM "c" (tied to the embedding
-/// by default: "C"), ForSequenceClassification "s", ForTokenClassification "t" and ForQuestionAnswering "q".
-void add_decoder_classes(ModelFamily& family, const std::string& name, const Factory& backbone, const std::string& heads);
+/// Adds the classes that most decoders have: Model and, by their letters in `heads`, ForCausalLM "c" (tied to the
+/// embedding by default: "C"), ForSequenceClassification "s", ForTokenClassification "t" and ForQuestionAnswering "q".
+void add_decoder_classes(ModelFamily& family, const std::string& name, const Factory& backbone,
+                         const std::string& heads);
 
 }  // namespace transformers

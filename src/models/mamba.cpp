@@ -1,5 +1,6 @@
-// Mamba: a decoder of selective state spaces, without attention. Reference: transformers/models/mamba/modeling_mamba.py.
-// B batch, T new tokens, C hidden, I inner channels, N state size, K convolution width, R rank of the time step.
+// Mamba: a decoder of selective state spaces, without attention. Reference:
+// transformers/models/mamba/modeling_mamba.py. B batch, T new tokens, C hidden, I inner channels, N state size, K
+// convolution width, R rank of the time step.
 #include <cmath>
 
 #include "models/heads.h"
@@ -15,9 +16,10 @@ struct MambaConfig : Config {
   int64_t state_size = size("state_size", 16);
   int64_t num_hidden_layers = get("num_hidden_layers", 32);
   double expand = get("expand", 2.0);
-  int64_t intermediate_size = size("intermediate_size", static_cast<int64_t>(expand * static_cast<double>(hidden_size)));
+  int64_t intermediate_size = size("intermediate_size", static_cast<int64_t>(expand* static_cast<double>(hidden_size)));
   int64_t conv_kernel = size("conv_kernel", 4);
-  int64_t time_step_rank = json["time_step_rank"].is_int() ? size("time_step_rank", 1) : (hidden_size + 15) / 16;  // "auto"
+  int64_t time_step_rank =
+      json["time_step_rank"].is_int() ? size("time_step_rank", 1) : (hidden_size + 15) / 16;  // "auto"
   double layer_norm_epsilon = get("layer_norm_epsilon", 1e-5);
   double initializer_range = get("initializer_range", 0.1);
   double time_step_scale = get("time_step_scale", 1.0);
@@ -56,12 +58,22 @@ struct MambaMixer {
   Activation act;
 
   MambaMixer(const Scope& w, const MambaConfig& c, int64_t index)
-      : layer(index), inner(c.intermediate_size), states(c.state_size), kernel(c.conv_kernel), rank(c.time_step_rank),
-        in_proj(w / "in_proj", c.hidden_size, 2 * inner, c.use_bias, c.normal()), x_proj(w / "x_proj", inner, rank + 2 * states, false, c.normal()),
-        dt_proj(w / "dt_proj", rank, inner, true, c.dt_weight(), c.dt_bias()), out_proj(w / "out_proj", inner, c.hidden_size, c.use_bias, c.out_weight()),
-        conv1d(w / "conv1d", inner, inner, {kernel}, {.groups = inner}, c.use_conv_bias, Init::bounded(1 / std::sqrt(static_cast<double>(kernel)))),
-        a_log(w.param("A_log", {inner, states}, Init::of(log(arange(1, static_cast<double>(states + 1), 1, DType::f32)).expand({inner, states})))),
-        d(w.param("D", {inner}, Init::one())), act(c.hidden_act) {}
+      : layer(index),
+        inner(c.intermediate_size),
+        states(c.state_size),
+        kernel(c.conv_kernel),
+        rank(c.time_step_rank),
+        in_proj(w / "in_proj", c.hidden_size, 2 * inner, c.use_bias, c.normal()),
+        x_proj(w / "x_proj", inner, rank + 2 * states, false, c.normal()),
+        dt_proj(w / "dt_proj", rank, inner, true, c.dt_weight(), c.dt_bias()),
+        out_proj(w / "out_proj", inner, c.hidden_size, c.use_bias, c.out_weight()),
+        conv1d(w / "conv1d", inner, inner, {kernel}, {.groups = inner}, c.use_conv_bias,
+               Init::bounded(1 / std::sqrt(static_cast<double>(kernel)))),
+        a_log(
+            w.param("A_log", {inner, states},
+                    Init::of(log(arange(1, static_cast<double>(states + 1), 1, DType::f32)).expand({inner, states})))),
+        d(w.param("D", {inner}, Init::one())),
+        act(c.hidden_act) {}
 
   /// Causal depthwise convolution of [B, T, I]; with a cache, the last K - 1 inputs go before the new ones.
   Tensor convolve(const Tensor& x, Cache* cache) const {
@@ -81,7 +93,8 @@ struct MambaMixer {
     const std::vector<Tensor> parts = x_proj(h).split(std::vector<int64_t>{rank, states, states}, 2);  // R, N, N
     const Tensor dt = softplus(dt_proj(parts[0]));                                                     // [B, T, I]
     const Tensor a = -exp(a_log.to(DType::f32));
-    const ScanResult scan = selective_scan(h, dt, a, parts[1], parts[2], in.cache ? in.cache->state(layer, "ssm") : Tensor());
+    const ScanResult scan =
+        selective_scan(h, dt, a, parts[1], parts[2], in.cache ? in.cache->state(layer, "ssm") : Tensor());
     if (in.cache) in.cache->set_state(layer, "ssm", scan.state);
     const Tensor y = scan.y.to(h.dtype()) + h * d;
     return out_proj(y * act(both.narrow(2, inner, inner)));
@@ -93,7 +106,9 @@ struct MambaBlock {
   MambaMixer mixer;
   bool residual_in_fp32;
   MambaBlock(const Scope& w, const MambaConfig& c, int64_t layer)
-      : norm(w / "norm", c.hidden_size, c.layer_norm_epsilon), mixer(w / "mixer", c, layer), residual_in_fp32(c.residual_in_fp32) {}
+      : norm(w / "norm", c.hidden_size, c.layer_norm_epsilon),
+        mixer(w / "mixer", c, layer),
+        residual_in_fp32(c.residual_in_fp32) {}
   Tensor operator()(const Tensor& x, const Inputs& in, const Tensor& mask) const {
     const Tensor h = mixer(norm(x.to(norm.weight.dtype())), in, mask);
     return (residual_in_fp32 && x.dtype() != DType::f64 ? x.to(DType::f32) : x) + h;
@@ -106,14 +121,16 @@ struct MambaModel final : Model {
   std::vector<MambaBlock> layers;
   RmsNorm norm_f;
   MambaModel(const Scope& w, const Json& json)
-      : c(json), embeddings(w / "embeddings", c.vocab_size, c.hidden_size, -1, c.normal()), layers(make_layers<MambaBlock>(w / "layers", c.num_hidden_layers, c)),
+      : c(json),
+        embeddings(w / "embeddings", c.vocab_size, c.hidden_size, -1, c.normal()),
+        layers(make_layers<MambaBlock>(w / "layers", c.num_hidden_layers, c)),
         norm_f(w / "norm_f", c.hidden_size, c.layer_norm_epsilon) {
     config_ = json;
   }
   Outputs forward(const Inputs& in) const override {  // ids [B, T] -> last_hidden_state [B, T, C]
     Tensor x = embeds_or(in, embeddings);
     const int64_t T = x.dim(1);
-    Tensor mask = in.tensor("attention_mask");        // padding is zeroed, so that it leaves no trace in the states
+    Tensor mask = in.tensor("attention_mask");  // padding is zeroed, so that it leaves no trace in the states
     if (mask.defined()) mask = mask.slice(1, mask.dim(1) - T, mask.dim(1)).to(x.dtype()).unsqueeze(-1);  // [B, T, 1]
     Recorder recorder(in);
     for (const MambaBlock& layer : layers) {
@@ -138,7 +155,8 @@ void register_mamba(ModelRegistry& r) {
   r.family("mamba", "backbone")
       .rename("embedding.", "embeddings.")
       .add("MambaModel", backbone, {"AutoModel"})
-      .add("MambaForCausalLM", causal_lm_head(backbone, {"backbone", "lm_head", false, false, true}), {"AutoModelForCausalLM", "AutoModelForPreTraining", "AutoModelWithLMHead"});
+      .add("MambaForCausalLM", causal_lm_head(backbone, {"backbone", "lm_head", false, false, true}),
+           {"AutoModelForCausalLM", "AutoModelForPreTraining", "AutoModelWithLMHead"});
 }
 
 }  // namespace transformers

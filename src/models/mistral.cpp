@@ -6,7 +6,10 @@ namespace {
 
 struct MistralConfig : LlamaConfig {
   explicit MistralConfig(const Json& j)
-      : LlamaConfig(with_defaults(j, {{"intermediate_size", 14336}, {"num_key_value_heads", 8}, {"max_position_embeddings", 131072}, {"sliding_window", 4096}})) {
+      : LlamaConfig(with_defaults(j, {{"intermediate_size", 14336},
+                                      {"num_key_value_heads", 8},
+                                      {"max_position_embeddings", 131072},
+                                      {"sliding_window", 4096}})) {
     sliding_window = get("sliding_window", 0);
   }
 };

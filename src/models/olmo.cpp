@@ -16,7 +16,8 @@ struct OlmoNorm {
 
 struct OlmoAttention : LlamaAttention {
   double clip_qkv;
-  OlmoAttention(const Scope& w, const OlmoConfig& c, int64_t index) : LlamaAttention(w, c, index), clip_qkv(c.clip_qkv) {}
+  OlmoAttention(const Scope& w, const OlmoConfig& c, int64_t index)
+      : LlamaAttention(w, c, index), clip_qkv(c.clip_qkv) {}
   Tensor operator()(const Tensor& x, const DecoderStep& s) const {
     const auto heads = [&](const Linear& project) {
       const Tensor y = project(x);
@@ -29,7 +30,8 @@ struct OlmoAttention : LlamaAttention {
 }  // namespace
 
 void register_olmo(ModelRegistry& r) {
-  add_decoder_classes(r.family("olmo", "model"), "Olmo", make<DecoderModel<OlmoConfig, PreNormLayer<OlmoAttention, LlamaMlp, OlmoNorm>, OlmoNorm>>(), "c");
+  add_decoder_classes(r.family("olmo", "model"), "Olmo",
+                      make<DecoderModel<OlmoConfig, PreNormLayer<OlmoAttention, LlamaMlp, OlmoNorm>, OlmoNorm>>(), "c");
 }
 
 }  // namespace transformers

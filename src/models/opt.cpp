@@ -28,7 +28,9 @@ struct OPTConfig : Config {
   double init_std = get("init_std", 0.02);
   std::string activation_function = get("activation_function", "relu");
   int64_t head_dim = divide_exactly("hidden_size", hidden_size, "num_attention_heads", num_attention_heads);
-  Linear linear(const Scope& w, int64_t in, int64_t out, bool bias) const { return Linear(w, in, out, bias, Init::std(init_std)); }
+  Linear linear(const Scope& w, int64_t in, int64_t out, bool bias) const {
+    return Linear(w, in, out, bias, Init::std(init_std));
+  }
   LayerNorm norm(const Scope& w) const {
     if (layer_norm_elementwise_affine) return LayerNorm(w, hidden_size, 1e-5);
     return LayerNorm();
@@ -42,7 +44,10 @@ struct OPTLayer : RopeAttention {
   double hidden_dropout;
   bool before;
   OPTLayer(const Scope& w, const OPTConfig& c, int64_t index)
-      : RopeAttention(index, c.head_dim, c.attention_dropout), act(c.activation_function), hidden_dropout(c.dropout), before(c.do_layer_norm_before) {
+      : RopeAttention(index, c.head_dim, c.attention_dropout),
+        act(c.activation_function),
+        hidden_dropout(c.dropout),
+        before(c.do_layer_norm_before) {
     const Scope a = w / "self_attn";
     q_proj = c.linear(a / "q_proj", c.hidden_size, c.hidden_size, c.enable_bias);
     k_proj = c.linear(a / "k_proj", c.hidden_size, c.hidden_size, c.enable_bias);
@@ -56,7 +61,8 @@ struct OPTLayer : RopeAttention {
   Tensor operator()(const Tensor& x, const DecoderStep& s) const {
     const double p = s.in.dropout(hidden_dropout);
     const Tensor n = before ? self_attn_layer_norm(x) : x;
-    const Tensor a = out_proj(attend(split_heads(q_proj(n), head_dim), split_heads(k_proj(n), head_dim), split_heads(v_proj(n), head_dim), s));
+    const Tensor a = out_proj(attend(split_heads(q_proj(n), head_dim), split_heads(k_proj(n), head_dim),
+                                     split_heads(v_proj(n), head_dim), s));
     Tensor h = x + transformers::dropout(a, p);
     if (!before) h = self_attn_layer_norm(h);
     h = h + transformers::dropout(fc2(act(fc1(before ? final_layer_norm(h) : h))), p);
@@ -95,8 +101,10 @@ struct OPTModel final : Model {
 
  private:
   OPTModel(const Scope& w, const Json& json, int)
-      : c(json), embed_tokens(w / "embed_tokens", c.vocab_size, c.word_embed_proj_dim, c.pad_token_id, Init::std(c.init_std)),
-        embed_positions(w / "embed_positions", c.max_position_embeddings + kPositionOffset, c.hidden_size, -1, Init::std(c.init_std)) {
+      : c(json),
+        embed_tokens(w / "embed_tokens", c.vocab_size, c.word_embed_proj_dim, c.pad_token_id, Init::std(c.init_std)),
+        embed_positions(w / "embed_positions", c.max_position_embeddings + kPositionOffset, c.hidden_size, -1,
+                        Init::std(c.init_std)) {
     config_ = json;
     if (c.word_embed_proj_dim != c.hidden_size) {
       project_in = c.linear(w / "project_in", c.word_embed_proj_dim, c.hidden_size, false);
@@ -120,9 +128,11 @@ void register_opt(ModelRegistry& r) {
   const Factory backbone = make<OPTModel>();
   r.family("opt", "model")
       .add("OPTModel", backbone, {"AutoModel"})
-      .add("OPTForCausalLM", causal_lm_head(backbone, {"model", "lm_head", false, false, true}), {"AutoModelForCausalLM"})
+      .add("OPTForCausalLM", causal_lm_head(backbone, {"model", "lm_head", false, false, true}),
+           {"AutoModelForCausalLM"})
       .add("OPTForSequenceClassification", last_token_classifier(backbone), {"AutoModelForSequenceClassification"})
-      .add("OPTForQuestionAnswering", question_answering_head(backbone, {"model", "qa_outputs"}), {"AutoModelForQuestionAnswering"});
+      .add("OPTForQuestionAnswering", question_answering_head(backbone, {"model", "qa_outputs"}),
+           {"AutoModelForQuestionAnswering"});
 }
 
 }  // namespace transformers

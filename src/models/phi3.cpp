@@ -6,8 +6,13 @@ namespace {
 
 struct Phi3Config : LlamaConfig {
   explicit Phi3Config(const Json& j)
-      : LlamaConfig(with_defaults(j, {{"vocab_size", 32064}, {"hidden_size", 3072}, {"intermediate_size", 8192}, {"max_position_embeddings", 4096},
-                                      {"original_max_position_embeddings", 4096}, {"rms_norm_eps", 1e-5}, {"pad_token_id", 32000}})) {
+      : LlamaConfig(with_defaults(j, {{"vocab_size", 32064},
+                                      {"hidden_size", 3072},
+                                      {"intermediate_size", 8192},
+                                      {"max_position_embeddings", 4096},
+                                      {"original_max_position_embeddings", 4096},
+                                      {"rms_norm_eps", 1e-5},
+                                      {"pad_token_id", 32000}})) {
     sliding_window = get("sliding_window", 0);
   }
   double resid_pdrop = get("resid_pdrop", 0.0);
@@ -17,11 +22,15 @@ struct Phi3Attention : RopeAttention {
   int64_t q_size, kv_size;
   Linear qkv_proj, o_proj;
   Phi3Attention(const Scope& w, const Phi3Config& c, int64_t index)
-      : RopeAttention(c, index), q_size(c.num_attention_heads * head_dim), kv_size(c.num_key_value_heads * head_dim),
-        qkv_proj(w / "qkv_proj", c.hidden_size, q_size + 2 * kv_size, false), o_proj(w / "o_proj", q_size, c.hidden_size, false) {}
+      : RopeAttention(c, index),
+        q_size(c.num_attention_heads * head_dim),
+        kv_size(c.num_key_value_heads * head_dim),
+        qkv_proj(w / "qkv_proj", c.hidden_size, q_size + 2 * kv_size, false),
+        o_proj(w / "o_proj", q_size, c.hidden_size, false) {}
   Tensor operator()(const Tensor& x, const DecoderStep& s) const {
     const Tensor qkv = qkv_proj(x);
-    return o_proj(attend(split_heads(qkv.narrow(-1, 0, q_size), head_dim), split_heads(qkv.narrow(-1, q_size, kv_size), head_dim),
+    return o_proj(attend(split_heads(qkv.narrow(-1, 0, q_size), head_dim),
+                         split_heads(qkv.narrow(-1, q_size, kv_size), head_dim),
                          split_heads(qkv.narrow(-1, q_size + kv_size, kv_size), head_dim), s));
   }
 };
@@ -33,9 +42,13 @@ struct Phi3Layer {
   Activation act;
   double resid_pdrop;
   Phi3Layer(const Scope& w, const Phi3Config& c, int64_t layer)
-      : input_layernorm(w / "input_layernorm", c.hidden_size, c.rms_norm_eps), post_attention_layernorm(w / "post_attention_layernorm", c.hidden_size, c.rms_norm_eps),
-        self_attn(w / "self_attn", c, layer), gate_up_proj(w / "mlp" / "gate_up_proj", c.hidden_size, 2 * c.intermediate_size, false),
-        down_proj(w / "mlp" / "down_proj", c.intermediate_size, c.hidden_size, false), act(c.hidden_act), resid_pdrop(c.resid_pdrop) {}
+      : input_layernorm(w / "input_layernorm", c.hidden_size, c.rms_norm_eps),
+        post_attention_layernorm(w / "post_attention_layernorm", c.hidden_size, c.rms_norm_eps),
+        self_attn(w / "self_attn", c, layer),
+        gate_up_proj(w / "mlp" / "gate_up_proj", c.hidden_size, 2 * c.intermediate_size, false),
+        down_proj(w / "mlp" / "down_proj", c.intermediate_size, c.hidden_size, false),
+        act(c.hidden_act),
+        resid_pdrop(c.resid_pdrop) {}
   Tensor operator()(const Tensor& x, const DecoderStep& s) const {
     const double p = s.in.dropout(resid_pdrop);
     const Tensor h = x + dropout(self_attn(input_layernorm(x), s), p);

@@ -15,7 +15,8 @@ void register_qwen3(ModelRegistry& r) {
   const Factory backbone = make<DecoderModel<Qwen3Config, LlamaLayer>>();
   ModelFamily& family = r.family("qwen3", "model");
   add_decoder_classes(family, "Qwen3", backbone, "cst");
-  family.add("Qwen3ForQuestionAnswering", question_answering_head(backbone, {"transformer", "qa_outputs"}), {"AutoModelForQuestionAnswering"}, "transformer");
+  family.add("Qwen3ForQuestionAnswering", question_answering_head(backbone, {"transformer", "qa_outputs"}),
+             {"AutoModelForQuestionAnswering"}, "transformer");
 }
 
 }  // namespace transformers

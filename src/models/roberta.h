@@ -5,7 +5,9 @@
 namespace transformers {
 
 struct RobertaConfig : BertConfig {
-  explicit RobertaConfig(const Json& j) : BertConfig(with_defaults(j, {{"vocab_size", 50265}, {"pad_token_id", 1}})) { padded_positions = true; }
+  explicit RobertaConfig(const Json& j) : BertConfig(with_defaults(j, {{"vocab_size", 50265}, {"pad_token_id", 1}})) {
+    padded_positions = true;
+  }
 };
 
 /// dense, gelu, layer_norm, then the (tied) decoder with its bias: -> [B, T, V].
@@ -27,6 +29,7 @@ struct RobertaClassificationHead {
 
 /// Adds <name>Model, ForCausalLM, ForMaskedLM, ForSequenceClassification, ForMultipleChoice, ForTokenClassification and
 /// ForQuestionAnswering, whose backbone lies under `prefix`. `masked_autos`: the Auto classes of <name>ForMaskedLM.
-void add_roberta_classes(ModelFamily& family, const std::string& name, const std::string& prefix, const std::vector<std::string>& masked_autos);
+void add_roberta_classes(ModelFamily& family, const std::string& name, const std::string& prefix,
+                         const std::vector<std::string>& masked_autos);
 
 }  // namespace transformers

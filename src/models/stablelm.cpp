@@ -7,7 +7,11 @@ namespace {
 
 struct StableLmConfig : LlamaConfig {
   explicit StableLmConfig(const Json& j)
-      : LlamaConfig(with_defaults(j, {{"vocab_size", 50304}, {"hidden_size", 2560}, {"intermediate_size", 6912}, {"num_key_value_heads", 32}, {"max_position_embeddings", 4096},
+      : LlamaConfig(with_defaults(j, {{"vocab_size", 50304},
+                                      {"hidden_size", 2560},
+                                      {"intermediate_size", 6912},
+                                      {"num_key_value_heads", 32},
+                                      {"max_position_embeddings", 4096},
                                       {"partial_rotary_factor", 0.25}})) {
     qkv_only_bias = get("use_qkv_bias", false);
   }
@@ -25,7 +29,9 @@ struct PerHeadNorm {
   PerHeadNorm(const Scope& w, int64_t heads, int64_t head_dim, double e) : eps(e) {
     for (int64_t h = 0; h < heads; ++h) weights.push_back((w / "norms" / h).param("weight", {head_dim}, Init::one()));
   }
-  Tensor operator()(const Tensor& x) const { return layer_norm(x, {}, {}, eps) * stack(weights, 0).unsqueeze(1); }  // [B, H, T, D]
+  Tensor operator()(const Tensor& x) const {
+    return layer_norm(x, {}, {}, eps) * stack(weights, 0).unsqueeze(1);
+  }  // [B, H, T, D]
 };
 
 struct StableLmAttention : LlamaAttention {
@@ -49,19 +55,25 @@ struct StableLmLayer {
   LlamaMlp mlp;
   double hidden_dropout;
   StableLmLayer(const Scope& w, const StableLmConfig& c, int64_t layer)
-      : input_layernorm(w / "input_layernorm", c.hidden_size, c.layer_norm_eps), self_attn(w / "self_attn", c, layer), mlp(w / "mlp", c), hidden_dropout(c.hidden_dropout) {
-    if (!c.use_parallel_residual) post_attention_layernorm.emplace(w / "post_attention_layernorm", c.hidden_size, c.layer_norm_eps);
+      : input_layernorm(w / "input_layernorm", c.hidden_size, c.layer_norm_eps),
+        self_attn(w / "self_attn", c, layer),
+        mlp(w / "mlp", c),
+        hidden_dropout(c.hidden_dropout) {
+    if (!c.use_parallel_residual)
+      post_attention_layernorm.emplace(w / "post_attention_layernorm", c.hidden_size, c.layer_norm_eps);
   }
   Tensor operator()(const Tensor& x, const DecoderStep& s) const {
     const Tensor n = input_layernorm(x), h = x + self_attn(n, s);
-    return h + dropout(mlp(post_attention_layernorm ? (*post_attention_layernorm)(h) : n), s.in.dropout(hidden_dropout));
+    return h +
+           dropout(mlp(post_attention_layernorm ? (*post_attention_layernorm)(h) : n), s.in.dropout(hidden_dropout));
   }
 };
 
 }  // namespace
 
 void register_stablelm(ModelRegistry& r) {
-  add_decoder_classes(r.family("stablelm", "model"), "StableLm", make<DecoderModel<StableLmConfig, StableLmLayer, LayerNorm>>(), "cst");
+  add_decoder_classes(r.family("stablelm", "model"), "StableLm",
+                      make<DecoderModel<StableLmConfig, StableLmLayer, LayerNorm>>(), "cst");
 }
 
 }  // namespace transformers

@@ -4,11 +4,17 @@
 namespace transformers {
 
 SequenceSummary::SequenceSummary(const Scope& w, const Json& c, int64_t hidden_size, int64_t labels)
-    : type_(c.get("summary_type", "last")), first_dropout_(c.get("summary_first_dropout", 0.0)), last_dropout_(c.get("summary_last_dropout", 0.0)) {
-  if (type_ == "attn") throw UnsupportedError("summary_type \"attn\" is not supported (nor by the reference); known: last, first, mean, cls_index");
+    : type_(c.get("summary_type", "last")),
+      first_dropout_(c.get("summary_first_dropout", 0.0)),
+      last_dropout_(c.get("summary_last_dropout", 0.0)) {
+  if (type_ == "attn")
+    throw UnsupportedError(
+        "summary_type \"attn\" is not supported (nor by the reference); known: last, first, mean, cls_index");
   if (type_ != "last" && type_ != "first" && type_ != "mean" && type_ != "cls_index")
     throw ConfigError({"config: unknown summary_type \"", type_, "\"; known: last, first, mean, cls_index"});
-  if (c.get("summary_use_proj", false)) summary_ = Linear(w / "summary", hidden_size, c.get("summary_proj_to_labels", false) && labels > 0 ? labels : hidden_size);
+  if (c.get("summary_use_proj", false))
+    summary_ =
+        Linear(w / "summary", hidden_size, c.get("summary_proj_to_labels", false) && labels > 0 ? labels : hidden_size);
   if (const std::string name = c.get("summary_activation", ""); !name.empty()) activation_ = Activation(name);
 }
 

@@ -4,7 +4,8 @@
 namespace transformers {
 
 void register_xlm_roberta(ModelRegistry& r) {
-  add_roberta_classes(r.family("xlm-roberta", "roberta"), "XLMRoberta", "roberta", {"AutoModelForMaskedLM", "AutoModelForPreTraining", "AutoModelWithLMHead"});
+  add_roberta_classes(r.family("xlm-roberta", "roberta"), "XLMRoberta", "roberta",
+                      {"AutoModelForMaskedLM", "AutoModelForPreTraining", "AutoModelWithLMHead"});
 }
 
 }  // namespace transformers

@@ -33,9 +33,12 @@ void run_channel(const Scan& s, int64_t row, int64_t i, float* h, float* y, floa
   if (states) std::copy(h, h + s.N, states + s.T * s.N);
 }
 
-struct ScanGrads { float *x, *dt, *a, *b, *c; };
+struct ScanGrads {
+  float *x, *dt, *a, *b, *c;
+};
 
-void back_channel(const Scan& s, int64_t row, int64_t i, const float* gy, const float* states, float* dh, const ScanGrads& g) {
+void back_channel(const Scan& s, int64_t row, int64_t i, const float* gy, const float* states, float* dh,
+                  const ScanGrads& g) {
   std::fill(dh, dh + s.N, 0.f);
   const float* a = s.a + i * s.N;
   for (int64_t t = s.T - 1; t >= 0; --t) {
@@ -58,19 +61,33 @@ void back_channel(const Scan& s, int64_t row, int64_t i, const float* gy, const 
 }
 
 void check(const char* name, const Tensor& t, const Shape& want) {
-  if (!(t.shape() == want)) throw ShapeError({"selective_scan: expected ", name, " of shape ", want.str(), ", got ", t.shape().str()});
+  if (!(t.shape() == want))
+    throw ShapeError({"selective_scan: expected ", name, " of shape ", want.str(), ", got ", t.shape().str()});
 }
 
 }  // namespace
 
-ScanResult selective_scan(const Tensor& x_in, const Tensor& dt_in, const Tensor& a_in, const Tensor& b_in, const Tensor& c_in, const Tensor& state_in) {
-  if (x_in.rank() != 3 || a_in.rank() != 2) throw ShapeError({"selective_scan: expected x [B, T, I] and a [I, N], got ", x_in.shape().str(), " and ", a_in.shape().str()});
+ScanResult selective_scan(const Tensor& x_in, const Tensor& dt_in, const Tensor& a_in, const Tensor& b_in,
+                          const Tensor& c_in, const Tensor& state_in) {
+  if (x_in.rank() != 3 || a_in.rank() != 2)
+    throw ShapeError(
+        {"selective_scan: expected x [B, T, I] and a [I, N], got ", x_in.shape().str(), " and ", a_in.shape().str()});
   const int64_t B = x_in.dim(0), T = x_in.dim(1), I = x_in.dim(2), N = a_in.dim(1);
   check("dt", dt_in, {B, T, I}), check("a", a_in, {I, N}), check("b", b_in, {B, T, N}), check("c", c_in, {B, T, N});
   if (state_in.defined()) check("state", state_in, {B, I, N});
   const auto plain = [](const Tensor& t) { return t.to(DType::f32).contiguous(); };
-  const Tensor x = plain(x_in), dt = plain(dt_in), a = plain(a_in), b = plain(b_in), c = plain(c_in), h0 = state_in.defined() ? plain(state_in) : Tensor();
-  const Scan s{B, T, I, N, x.data<float>(), dt.data<float>(), a.data<float>(), b.data<float>(), c.data<float>(), h0.defined() ? h0.data<float>() : nullptr};
+  const Tensor x = plain(x_in), dt = plain(dt_in), a = plain(a_in), b = plain(b_in), c = plain(c_in),
+               h0 = state_in.defined() ? plain(state_in) : Tensor();
+  const Scan s{B,
+               T,
+               I,
+               N,
+               x.data<float>(),
+               dt.data<float>(),
+               a.data<float>(),
+               b.data<float>(),
+               c.data<float>(),
+               h0.defined() ? h0.data<float>() : nullptr};
   ScanResult result{Tensor::empty({B, T, I}), Tensor::empty({B, I, N})};
   float *y = result.y.mutable_data<float>(), *last = result.state.mutable_data<float>();
   parallel_for(B * I, std::max<int64_t>(1, 4096 / std::max<int64_t>(1, T * N)), [&](int64_t begin, int64_t end) {
@@ -82,7 +99,16 @@ ScanResult selective_scan(const Tensor& x_in, const Tensor& dt_in, const Tensor&
     const Tensor gy = grad.to(DType::f32).contiguous();
     const Tensor gx = Tensor::empty({B, T, I}), gdt = Tensor::empty({B, T, I}), ga = Tensor::zeros({I, N});
     const Tensor gb = Tensor::zeros({blocks, B, T, N}), gc = Tensor::zeros({blocks, B, T, N});
-    const Scan scan{B, T, I, N, x.data<float>(), dt.data<float>(), a.data<float>(), b.data<float>(), c.data<float>(), h0.defined() ? h0.data<float>() : nullptr};
+    const Scan scan{B,
+                    T,
+                    I,
+                    N,
+                    x.data<float>(),
+                    dt.data<float>(),
+                    a.data<float>(),
+                    b.data<float>(),
+                    c.data<float>(),
+                    h0.defined() ? h0.data<float>() : nullptr};
     const auto at = [](const Tensor& t) { return static_cast<float*>(t.mutable_raw()); };
     parallel_for(blocks, 1, [&](int64_t begin, int64_t end) {
       std::vector<float> states(static_cast<size_t>((T + 1) * N)), h(static_cast<size_t>(N));

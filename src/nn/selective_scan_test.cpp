@@ -12,7 +12,8 @@ namespace transformers {
 namespace {
 
 struct Args {
-  Tensor x = randn({2, 5, 3}), dt = rand({2, 5, 3}), a = -exp(randn({3, 4})).detach(), b = randn({2, 5, 4}), c = randn({2, 5, 4});
+  Tensor x = randn({2, 5, 3}), dt = rand({2, 5, 3}), a = -exp(randn({3, 4})).detach(), b = randn({2, 5, 4}),
+         c = randn({2, 5, 4});
   std::vector<Tensor> all() { return {x, dt, a, b, c}; }
 };
 
@@ -51,7 +52,8 @@ TEST(SelectiveScan, ContinuesFromAState) {
   Args s;
   const ScanResult whole = selective_scan(s.x, s.dt, s.a, s.b, s.c);
   const auto part = [&](int64_t from, int64_t to, const Tensor& state) {
-    return selective_scan(s.x.slice(1, from, to), s.dt.slice(1, from, to), s.a, s.b.slice(1, from, to), s.c.slice(1, from, to), state);
+    return selective_scan(s.x.slice(1, from, to), s.dt.slice(1, from, to), s.a, s.b.slice(1, from, to),
+                          s.c.slice(1, from, to), state);
   };
   const ScanResult first = part(0, 2, {}), second = part(2, 5, first.state);
   EXPECT_LT(distance(cat({first.y, second.y}, 1), whole.y), 1e-6);
