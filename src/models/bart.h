@@ -29,16 +29,20 @@ struct BartConfig : Config {
   int64_t eos_token_id = get("eos_token_id", 2);
   int64_t decoder_start_token_id = get("decoder_start_token_id", 2);
   // What siblings change after construction:
-  bool pre_norm = false;            ///< mBART, Pegasus, Blenderbot: norms before the blocks,
-  bool final_norm = false;          ///< and one after the last layer ("layer_norm").
-  bool embedding_norm = true;       ///< "layernorm_embedding"
-  bool norm_before_positions = false;     ///< Blenderbot small: the decoder's embedding norm comes before the positions.
-  bool scale_given_embeds = false;        ///< Marian, Pegasus: the decoder also scales inputs_embeds.
-  enum class Positions { learned, sinusoidal, computed } positions = Positions::learned;  ///< computed: M2M100, never stored.
-  int64_t position_offset = 2;      ///< Rows of the learned table before position 0.
-  bool wraps_labels = false;        ///< mBART: decoder inputs start with the last token (the language).
-  bool logits_bias = true;          ///< "final_logits_bias"
-  int64_t decoder_vocab_size = 0;   ///< > 0: encoder and decoder have tables of their own (Marian).
+  bool pre_norm = false;               ///< mBART, Pegasus, Blenderbot: norms before the blocks,
+  bool final_norm = false;             ///< and one after the last layer ("layer_norm").
+  bool embedding_norm = true;          ///< "layernorm_embedding"
+  bool norm_before_positions = false;  ///< Blenderbot small: the decoder's embedding norm comes before the positions.
+  bool scale_given_embeds = false;     ///< Marian, Pegasus: the decoder also scales inputs_embeds.
+  enum class Positions {
+    learned,
+    sinusoidal,
+    computed
+  } positions = Positions::learned;  ///< computed: M2M100, never stored.
+  int64_t position_offset = 2;       ///< Rows of the learned table before position 0.
+  bool wraps_labels = false;         ///< mBART: decoder inputs start with the last token (the language).
+  bool logits_bias = true;           ///< "final_logits_bias"
+  int64_t decoder_vocab_size = 0;    ///< > 0: encoder and decoder have tables of their own (Marian).
   Seq2SeqSide encoder_side() const;
   Seq2SeqSide decoder_side() const;
   /// Decoder inputs from labels or encoder inputs.
@@ -50,7 +54,7 @@ struct BartStack {
   BartConfig c;
   bool is_decoder;
   Embedding embed_tokens, embed_positions;
-  Tensor fixed_positions;           ///< [positions, C], not trained.
+  Tensor fixed_positions;  ///< [positions, C], not trained.
   LayerNorm layernorm_embedding, layer_norm;
   std::vector<Seq2SeqLayer> layers;
   BartStack(const Scope& w, const BartConfig& c, bool is_decoder, const Embedding& table);
@@ -77,7 +81,7 @@ struct BartFamily {
   std::function<BartConfig(const Json&)> config;
   std::vector<std::string> generation_autos = {"AutoModelForSeq2SeqLM"};
   std::string generation = "ForConditionalGeneration";
-  bool causal_lm = true;            ///< "ForCausalLM" and "Decoder".
+  bool causal_lm = true;  ///< "ForCausalLM" and "Decoder".
   bool sequence_classification = false, question_answering = false;
 };
 void add_bart_family(ModelFamily& f, const BartFamily& family);

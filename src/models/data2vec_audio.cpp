@@ -1,4 +1,5 @@
-// data2vec audio: wav2vec 2.0's encoder with stacked position convolutions. Reference: transformers/models/data2vec/modeling_data2vec_audio.py.
+// data2vec audio: wav2vec 2.0's encoder with stacked position convolutions. Reference:
+// transformers/models/data2vec/modeling_data2vec_audio.py.
 #include "models/wav2vec2.h"
 
 namespace transformers {
@@ -14,7 +15,8 @@ static Wav2Vec2Config data2vec_audio_config(const Json& json) {
 }
 
 void register_data2vec_audio(ModelRegistry& r) {
-  add_speech_family(r.family("data2vec-audio", "data2vec_audio"), "Data2VecAudio", "data2vec_audio", data2vec_audio_config,
+  add_speech_family(r.family("data2vec-audio", "data2vec_audio"), "Data2VecAudio", "data2vec_audio",
+                    data2vec_audio_config,
                     {"ForCTC", "ForSequenceClassification", "ForAudioFrameClassification", "ForXVector"});
 }
 

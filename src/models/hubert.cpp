@@ -13,7 +13,8 @@ static Wav2Vec2Config hubert_config(const Json& json) {
 }
 
 void register_hubert(ModelRegistry& r) {
-  add_speech_family(r.family("hubert", "hubert"), "Hubert", "hubert", hubert_config, {"ForCTC", "ForSequenceClassification"});
+  add_speech_family(r.family("hubert", "hubert"), "Hubert", "hubert", hubert_config,
+                    {"ForCTC", "ForSequenceClassification"});
 }
 
 }  // namespace transformers

@@ -10,9 +10,12 @@ static BartConfig mbart_config(const Json& json) {
 }
 
 void register_mbart(ModelRegistry& r) {
-  add_bart_family(r.family("mbart", "model"), {.name = "MBart", .config = mbart_config,
-                                               .generation_autos = {"AutoModelForSeq2SeqLM", "AutoModelForMaskedLM", "AutoModelForPreTraining", "AutoModelWithLMHead"},
-                                               .sequence_classification = true, .question_answering = true});
+  add_bart_family(r.family("mbart", "model"), {.name = "MBart",
+                                               .config = mbart_config,
+                                               .generation_autos = {"AutoModelForSeq2SeqLM", "AutoModelForMaskedLM",
+                                                                    "AutoModelForPreTraining", "AutoModelWithLMHead"},
+                                               .sequence_classification = true,
+                                               .question_answering = true});
 }
 
 }  // namespace transformers

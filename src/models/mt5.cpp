@@ -4,8 +4,13 @@
 namespace transformers {
 
 static T5Config mt5_config(const Json& json) {
-  T5Config c(with_defaults(json, {{"vocab_size", 250112}, {"d_ff", 1024}, {"num_layers", 8}, {"num_heads", 6}, {"feed_forward_proj", "gated-gelu"},
-                                  {"tie_word_embeddings", false}, {"decoder_start_token_id", 0}}));
+  T5Config c(with_defaults(json, {{"vocab_size", 250112},
+                                  {"d_ff", 1024},
+                                  {"num_layers", 8},
+                                  {"num_heads", 6},
+                                  {"feed_forward_proj", "gated-gelu"},
+                                  {"tie_word_embeddings", false},
+                                  {"decoder_start_token_id", 0}}));
   c.json = json;
   return c;
 }

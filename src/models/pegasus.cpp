@@ -1,4 +1,5 @@
-// Pegasus: BART with fixed positions and norms before the blocks, for summaries. Reference: transformers/models/pegasus/modeling_pegasus.py.
+// Pegasus: BART with fixed positions and norms before the blocks, for summaries. Reference:
+// transformers/models/pegasus/modeling_pegasus.py.
 #include "models/bart.h"
 
 namespace transformers {
@@ -13,7 +14,9 @@ static BartConfig pegasus_config(const Json& json) {
 }
 
 void register_pegasus(ModelRegistry& r) {
-  add_bart_family(r.family("pegasus", "model"), {.name = "Pegasus", .config = pegasus_config, .generation_autos = {"AutoModelForSeq2SeqLM", "AutoModelWithLMHead"}});
+  add_bart_family(r.family("pegasus", "model"), {.name = "Pegasus",
+                                                 .config = pegasus_config,
+                                                 .generation_autos = {"AutoModelForSeq2SeqLM", "AutoModelWithLMHead"}});
 }
 
 }  // namespace transformers

@@ -14,11 +14,13 @@ struct SpeechHead : Model {
   Wav2Vec2Model base;
   Tensor layer_weights;  ///< [layers + 1] where use_weighted_layer_sum is set.
   const Wav2Vec2Config& c;
-  SpeechHead(const Scope& w, const std::string& prefix, const Wav2Vec2Config& config, bool may_weigh) : base(w / prefix, config), c(base.c) {
+  SpeechHead(const Scope& w, const std::string& prefix, const Wav2Vec2Config& config, bool may_weigh)
+      : base(w / prefix, config), c(base.c) {
     config_ = config.json;
     if (!may_weigh) return;
     const int64_t states = c.num_hidden_layers + 1;
-    if (c.get("use_weighted_layer_sum", false)) layer_weights = w.param("layer_weights", {states}, Init::fill(1.0 / static_cast<double>(states)));
+    if (c.get("use_weighted_layer_sum", false))
+      layer_weights = w.param("layer_weights", {states}, Init::fill(1.0 / static_cast<double>(states)));
   }
   /// Runs the backbone; the second is the last hidden state or the weighted sum of all of them.
   std::pair<Outputs, Tensor> run(const Inputs& given) const {
@@ -26,12 +28,14 @@ struct SpeechHead : Model {
     in.output_hidden_states |= layer_weights.defined();
     Outputs h = base.forward(in);
     Tensor x = h.tensor("last_hidden_state");
-    if (layer_weights.defined()) x = sum(stack(h.tensors("hidden_states"), 1) * softmax(layer_weights, -1).view({1, -1, 1, 1}), {1});
+    if (layer_weights.defined())
+      x = sum(stack(h.tensors("hidden_states"), 1) * softmax(layer_weights, -1).view({1, -1, 1, 1}), {1});
     if (!given.output_hidden_states) h.erase("hidden_states");
     return {h, x};
   }
   void refuse_adapter(const char* what) const {
-    if (c.add_adapter) throw ConfigError({what, " does not support the use of Wav2Vec2 adapters (config.add_adapter=True)"});
+    if (c.add_adapter)
+      throw ConfigError({what, " does not support the use of Wav2Vec2 adapters (config.add_adapter=True)"});
   }
   const char* main_input_name() const override { return "input_values"; }
 };
@@ -39,11 +43,13 @@ struct SpeechHead : Model {
 struct Ctc : SpeechHead {
   Linear lm_head;
   Ctc(const Scope& w, const std::string& prefix, const Wav2Vec2Config& config)
-      : SpeechHead(w, prefix, config, false), lm_head(w / "lm_head", c.add_adapter ? c.output_hidden_size : c.hidden_size, c.size("vocab_size", 32)) {}
+      : SpeechHead(w, prefix, config, false),
+        lm_head(w / "lm_head", c.add_adapter ? c.output_hidden_size : c.hidden_size, c.size("vocab_size", 32)) {}
   Outputs forward(const Inputs& in) const override {
     const Tensor& labels = in.tensor("labels");
     const int64_t V = lm_head.weight()->out();
-    if (labels.defined() && labels.numel() > 0 && amax(labels).item_int() >= V) throw ValueError({"Label values must be <= vocab_size: ", V});
+    if (labels.defined() && labels.numel() > 0 && amax(labels).item_int() >= V)
+      throw ValueError({"Label values must be <= vocab_size: ", V});
     const auto [h, x] = run(in);
     const Tensor logits = lm_head(dropout(x, in.dropout(c.get("final_dropout", 0.1))));  // [B, F, V]
     Outputs out;
@@ -53,15 +59,19 @@ struct Ctc : SpeechHead {
     return out;
   }
   Tensor loss(const Tensor& logits, const Tensor& labels, const Inputs& in) const {
-    if (labels.rank() != 2 || labels.dim(0) != logits.dim(0)) throw ShapeError({"labels: expected [batch, length] with batch ", logits.dim(0), ", got ", labels.shape().str()});
+    if (labels.rank() != 2 || labels.dim(0) != logits.dim(0))
+      throw ShapeError({"labels: expected [batch, length] with batch ", logits.dim(0), ", got ", labels.shape().str()});
     const Tensor& mask = in.tensor("attention_mask");
     const Tensor all = mask.defined() ? mask : Tensor::full(in.tensor("input_values").shape(), 1, DType::i64);
     const Tensor counted = ge(labels, 0);  // negative labels are padding
-    const Tensor log_probs = log_softmax(logits.dtype() == DType::f64 ? logits : logits.to(DType::f32), -1).transpose(0, 1);
+    const Tensor log_probs =
+        log_softmax(logits.dtype() == DType::f64 ? logits : logits.to(DType::f32), -1).transpose(0, 1);
     const std::string reduction = c.get("ctc_loss_reduction", "sum");
-    if (reduction != "sum" && reduction != "mean") throw ConfigError({"config: ctc_loss_reduction \"", reduction, "\" is not one of \"sum\", \"mean\""});
-    return ctc_loss(log_probs, masked_select_rows(labels, counted), Tensor::from(c.frames(all, c.add_adapter)), sum(counted, {1}), c.get("pad_token_id", 0),
-                    reduction == "sum" ? Reduction::sum : Reduction::mean, c.get("ctc_zero_infinity", false));
+    if (reduction != "sum" && reduction != "mean")
+      throw ConfigError({"config: ctc_loss_reduction \"", reduction, "\" is not one of \"sum\", \"mean\""});
+    return ctc_loss(log_probs, masked_select_rows(labels, counted), Tensor::from(c.frames(all, c.add_adapter)),
+                    sum(counted, {1}), c.get("pad_token_id", 0), reduction == "sum" ? Reduction::sum : Reduction::mean,
+                    c.get("ctc_zero_infinity", false));
   }
 };
 
@@ -84,7 +94,8 @@ struct MaskedLm final : SpeechHead {
 struct SequenceClassification final : SpeechHead {
   Linear projector, classifier;
   SequenceClassification(const Scope& w, const std::string& prefix, const Wav2Vec2Config& config)
-      : SpeechHead(w, prefix, config, true), projector(w / "projector", c.hidden_size, c.size("classifier_proj_size", 256)),
+      : SpeechHead(w, prefix, config, true),
+        projector(w / "projector", c.hidden_size, c.size("classifier_proj_size", 256)),
         classifier(w / "classifier", c.size("classifier_proj_size", 256), num_labels(c.json)) {
     refuse_adapter("Sequence classification");
   }
@@ -116,10 +127,11 @@ struct AudioFrameClassification final : SpeechHead {
   }
   Outputs forward(const Inputs& in) const override {
     const auto [h, x] = run(in);
-    const Tensor logits = classifier(x);  // [B, F, N]
+    const Tensor logits = classifier(x);         // [B, F, N]
     const Tensor& labels = in.tensor("labels");  // one-hot [B, F, N]
     Outputs out;
-    if (labels.defined()) out.set("loss", token_loss(logits.flatten(0, 1), argmax(labels.reshape({-1, logits.dim(2)}), 1)));
+    if (labels.defined())
+      out.set("loss", token_loss(logits.flatten(0, 1), argmax(labels.reshape({-1, logits.dim(2)}), 1)));
     out.set("logits", logits);
     pass_on(out, h);
     return out;
@@ -136,17 +148,23 @@ struct XVector final : SpeechHead {
   std::vector<Layer> tdnn;
   Linear feature_extractor, classifier;
   Tensor objective;
-  XVector(const Scope& w, const std::string& prefix, const Wav2Vec2Config& config) : SpeechHead(w, prefix, config, true) {
-    const auto dims = c.get("tdnn_dim", std::vector<int64_t>{512, 512, 512, 512, 1500}), kernels = c.get("tdnn_kernel", std::vector<int64_t>{5, 3, 3, 1, 1}),
+  XVector(const Scope& w, const std::string& prefix, const Wav2Vec2Config& config)
+      : SpeechHead(w, prefix, config, true) {
+    const auto dims = c.get("tdnn_dim", std::vector<int64_t>{512, 512, 512, 512, 1500}),
+               kernels = c.get("tdnn_kernel", std::vector<int64_t>{5, 3, 3, 1, 1}),
                dilations = c.get("tdnn_dilation", std::vector<int64_t>{1, 2, 3, 1, 1});
-    if (dims.empty() || dims.size() != kernels.size() || dims.size() != dilations.size()) throw ConfigError("config: tdnn_dim, tdnn_kernel and tdnn_dilation must have the same length");
+    if (dims.empty() || dims.size() != kernels.size() || dims.size() != dilations.size())
+      throw ConfigError("config: tdnn_dim, tdnn_kernel and tdnn_dilation must have the same length");
     projector = Linear(w / "projector", c.hidden_size, dims[0]);
     for (size_t i = 0; i < dims.size(); ++i) {
       const int64_t in = dims[i == 0 ? 0 : i - 1];
-      if (dims[i] < 1 || in < 1 || kernels[i] < 1 || dilations[i] < 1 || dims[i] > (1 << 24) || kernels[i] > (1 << 24) || dilations[i] > (1 << 24))
-        throw ConfigError({"config: tdnn layer ", i, " of width ", dims[i], ", kernel ", kernels[i], ", dilation ", dilations[i], " is impossible"});
+      if (dims[i] < 1 || in < 1 || kernels[i] < 1 || dilations[i] < 1 || dims[i] > (1 << 24) ||
+          kernels[i] > (1 << 24) || dilations[i] > (1 << 24))
+        throw ConfigError({"config: tdnn layer ", i, " of width ", dims[i], ", kernel ", kernels[i], ", dilation ",
+                           dilations[i], " is impossible"});
       const Scope k = w / "tdnn" / static_cast<int64_t>(i) / "kernel";
-      tdnn.push_back({k.param("weight", {dims[i], in * kernels[i]}), k.param("bias", {dims[i]}, Init::zero()), kernels[i], dilations[i]});
+      tdnn.push_back({k.param("weight", {dims[i], in * kernels[i]}), k.param("bias", {dims[i]}, Init::zero()),
+                      kernels[i], dilations[i]});
     }
     const int64_t width = c.size("xvector_output_dim", 512);
     feature_extractor = Linear(w / "feature_extractor", dims.back() * 2, width);
@@ -158,7 +176,8 @@ struct XVector final : SpeechHead {
     x = projector(x).transpose(1, 2);  // [B, width, F]
     for (const Layer& l : tdnn) {
       const int64_t wide = l.weight.dim(1) / l.kernel;
-      x = relu(conv(x, l.weight.view({-1, l.kernel, wide}).transpose(1, 2).contiguous(), l.bias, {.dilation = {l.dilation}}));
+      x = relu(conv(x, l.weight.view({-1, l.kernel, wide}).transpose(1, 2).contiguous(), l.bias,
+                    {.dilation = {l.dilation}}));
     }
     const Tensor& mask = in.tensor("attention_mask");
     Tensor pooled;  // [B, 2 * width]
@@ -177,7 +196,8 @@ struct XVector final : SpeechHead {
     }
     const Tensor embeddings = feature_extractor(pooled), logits = classifier(embeddings);
     Outputs out;
-    if (const Tensor& labels = in.tensor("labels"); labels.defined()) out.set("loss", margin_loss(logits, labels.reshape({-1})));
+    if (const Tensor& labels = in.tensor("labels"); labels.defined())
+      out.set("loss", margin_loss(logits, labels.reshape({-1})));
     out.set("logits", logits).set("embeddings", embeddings);
     pass_on(out, h);
     return out;
@@ -190,26 +210,41 @@ struct XVector final : SpeechHead {
   }
 };
 
-template <class Head> Factory head(const std::string& prefix, const SpeechConfig& config) {
-  return [=](const Scope& w, const Json& json) -> std::unique_ptr<Model> { return std::make_unique<Head>(w, prefix, config(json)); };
+template <class Head>
+Factory head(const std::string& prefix, const SpeechConfig& config) {
+  return [=](const Scope& w, const Json& json) -> std::unique_ptr<Model> {
+    return std::make_unique<Head>(w, prefix, config(json));
+  };
 }
 
 }  // namespace
 
-void add_speech_family(ModelFamily& f, const std::string& name, const std::string& prefix, const SpeechConfig& config, std::initializer_list<const char*> heads) {
-  struct Entry { const char *suffix; Factory make; std::vector<std::string> autos; };
+void add_speech_family(ModelFamily& f, const std::string& name, const std::string& prefix, const SpeechConfig& config,
+                       std::initializer_list<const char*> heads) {
+  struct Entry {
+    const char* suffix;
+    Factory make;
+    std::vector<std::string> autos;
+  };
   const Entry known[] = {
       {"ForCTC", head<Ctc>(prefix, config), {"AutoModelForCTC"}},
       {"ForMaskedLM", head<MaskedLm>(prefix, config), {"AutoModelForMaskedLM", "AutoModelWithLMHead"}},
       {"ForSequenceClassification", head<SequenceClassification>(prefix, config), {"AutoModelForAudioClassification"}},
-      {"ForAudioFrameClassification", head<AudioFrameClassification>(prefix, config), {"AutoModelForAudioFrameClassification"}},
+      {"ForAudioFrameClassification",
+       head<AudioFrameClassification>(prefix, config),
+       {"AutoModelForAudioFrameClassification"}},
       {"ForXVector", head<XVector>(prefix, config), {"AutoModelForAudioXVector"}},
   };
-  f.add(name + "Model", [config](const Scope& w, const Json& json) -> std::unique_ptr<Model> { return std::make_unique<Wav2Vec2Model>(w, config(json)); }, {"AutoModel"});
+  f.add(name + "Model",
+        [config](const Scope& w, const Json& json) -> std::unique_ptr<Model> {
+          return std::make_unique<Wav2Vec2Model>(w, config(json));
+        },
+        {"AutoModel"});
   for (const char* wanted : heads)
     for (const Entry& e : known)
       if (std::string_view(e.suffix) == wanted) f.add(name + wanted, e.make, e.autos);
-  f.rename("conv.weight_g", "conv.parametrizations.weight.original0").rename("conv.weight_v", "conv.parametrizations.weight.original1");
+  f.rename("conv.weight_g", "conv.parametrizations.weight.original0")
+      .rename("conv.weight_v", "conv.parametrizations.weight.original1");
 }
 
 }  // namespace transformers

@@ -1,5 +1,6 @@
-// Speech2Text: convolutions over filter banks, then mBART's layers. Reference: transformers/models/speech_to_text/modeling_speech_to_text.py.
-// B batch, F frames, M features a frame, S shortened frames, T tokens, C width, V vocabulary.
+// Speech2Text: convolutions over filter banks, then mBART's layers. Reference:
+// transformers/models/speech_to_text/modeling_speech_to_text.py. B batch, F frames, M features a frame, S shortened
+// frames, T tokens, C width, V vocabulary.
 #include <cmath>
 
 #include "models/bart.h"
@@ -8,8 +9,15 @@ namespace transformers {
 namespace {
 
 BartConfig speech_config(const Json& json) {
-  BartConfig c(with_defaults(json, {{"vocab_size", 10000}, {"encoder_ffn_dim", 2048}, {"encoder_attention_heads", 4}, {"decoder_layers", 6}, {"decoder_ffn_dim", 2048},
-                                    {"decoder_attention_heads", 4}, {"activation_function", "relu"}, {"d_model", 256}, {"scale_embedding", true}}));
+  BartConfig c(with_defaults(json, {{"vocab_size", 10000},
+                                    {"encoder_ffn_dim", 2048},
+                                    {"encoder_attention_heads", 4},
+                                    {"decoder_layers", 6},
+                                    {"decoder_ffn_dim", 2048},
+                                    {"decoder_attention_heads", 4},
+                                    {"activation_function", "relu"},
+                                    {"d_model", 256},
+                                    {"scale_embedding", true}}));
   c.json = json;
   c.pre_norm = c.final_norm = true;
   c.embedding_norm = c.logits_bias = false;
@@ -24,16 +32,22 @@ struct SpeechEncoder {
   std::vector<Seq2SeqLayer> layers;
   LayerNorm layer_norm;
   SpeechEncoder(const Scope& w, const BartConfig& config)
-      : c(config), layers(make_layers<Seq2SeqLayer>(w / "layers", c.encoder_layers, c.encoder_side())), layer_norm(w / "layer_norm", c.d_model, 1e-5) {
+      : c(config),
+        layers(make_layers<Seq2SeqLayer>(w / "layers", c.encoder_layers, c.encoder_side())),
+        layer_norm(w / "layer_norm", c.d_model, 1e-5) {
     const auto kernels = c.get("conv_kernel_sizes", std::vector<int64_t>{5, 5});
-    if (kernels.empty() || kernels.size() > 64 || static_cast<int64_t>(kernels.size()) != c.get("num_conv_layers", static_cast<int64_t>(2)))
-      throw ConfigError({"config: conv_kernel_sizes has ", kernels.size(), " entries for num_conv_layers = ", c.get("num_conv_layers", static_cast<int64_t>(2))});
+    if (kernels.empty() || kernels.size() > 64 ||
+        static_cast<int64_t>(kernels.size()) != c.get("num_conv_layers", static_cast<int64_t>(2)))
+      throw ConfigError({"config: conv_kernel_sizes has ", kernels.size(),
+                         " entries for num_conv_layers = ", c.get("num_conv_layers", static_cast<int64_t>(2))});
     int64_t in = c.size("input_feat_per_channel", 80) * c.size("input_channels", 1);
     const int64_t middle = c.size("conv_channels", 1024);
     for (size_t i = 0; i < kernels.size(); ++i) {
       const int64_t out = i + 1 < kernels.size() ? middle : 2 * c.d_model;
-      if (kernels[i] < 1 || kernels[i] > (1 << 16)) throw ConfigError({"config: a convolution kernel of ", kernels[i], " is impossible"});
-      convs.emplace_back(w / "conv.conv_layers" / static_cast<int64_t>(i), in, out, Shape{kernels[i]}, ConvOptions{.stride = {2}, .padding = {kernels[i] / 2}});
+      if (kernels[i] < 1 || kernels[i] > (1 << 16))
+        throw ConfigError({"config: a convolution kernel of ", kernels[i], " is impossible"});
+      convs.emplace_back(w / "conv.conv_layers" / static_cast<int64_t>(i), in, out, Shape{kernels[i]},
+                         ConvOptions{.stride = {2}, .padding = {kernels[i] / 2}});
       in = middle / 2;
     }
   }
@@ -56,7 +70,8 @@ struct SpeechEncoder {
     const Tensor& features = in.tensor("input_features");
     if (!features.defined()) throw ValueError("`input_features` are missing");
     if (features.rank() != 3 || features.dim(2) != convs[0].weight.dim(1))
-      throw ShapeError({"input_features: expected [batch, frames, ", convs[0].weight.dim(1), "], got ", features.shape().str()});
+      throw ShapeError(
+          {"input_features: expected [batch, frames, ", convs[0].weight.dim(1), "], got ", features.shape().str()});
     Tensor x = features.to(convs[0].weight.dtype()).transpose(1, 2);  // [B, M, F]
     for (const Conv& conv : convs) {
       const std::vector<Tensor> halves = conv(x).chunk(2, 1);
@@ -66,9 +81,13 @@ struct SpeechEncoder {
     if (c.scale_embedding) x = x * std::sqrt(static_cast<double>(c.d_model));
     const Tensor& given = in.tensor("attention_mask");
     const Tensor mask = given.defined() ? shortened(given, x.dim(1)) : Tensor();
-    const Tensor padding = mask.defined() ? logical_not(mask).to(DType::i64) : Tensor::zeros({x.dim(0), x.dim(1)}, DType::i64);
-    const Tensor counted = ne(padding, static_cast<double>(c.pad_token_id)).to(DType::i64);  // the reference compares with the pad token
-    x = dropout(x + sinusoids_of(cumsum(counted, 1) * counted + c.pad_token_id, c.d_model, c.pad_token_id).to(x.dtype()), in.dropout(c.dropout));
+    const Tensor padding =
+        mask.defined() ? logical_not(mask).to(DType::i64) : Tensor::zeros({x.dim(0), x.dim(1)}, DType::i64);
+    const Tensor counted =
+        ne(padding, static_cast<double>(c.pad_token_id)).to(DType::i64);  // the reference compares with the pad token
+    x = dropout(
+        x + sinusoids_of(cumsum(counted, 1) * counted + c.pad_token_id, c.d_model, c.pad_token_id).to(x.dtype()),
+        in.dropout(c.dropout));
     Inputs plain = in;
     plain.cache = nullptr;
     Recorder recorder(in);
@@ -93,7 +112,10 @@ struct Speech2TextModel final : Model {
   SpeechEncoder encoder;
   BartStack decoder;
   Speech2TextModel(const Scope& w, const Json& json)
-      : c(speech_config(json)), embed_tokens(w / "decoder.embed_tokens", c.vocab_size, c.d_model, c.pad_token_id), encoder(w / "encoder", c), decoder(w / "decoder", c, true, embed_tokens) {
+      : c(speech_config(json)),
+        embed_tokens(w / "decoder.embed_tokens", c.vocab_size, c.d_model, c.pad_token_id),
+        encoder(w / "encoder", c),
+        decoder(w / "decoder", c, true, embed_tokens) {
     config_ = json;
   }
   Outputs encode(const Inputs& in) const override { return encoder(in); }
@@ -102,7 +124,8 @@ struct Speech2TextModel final : Model {
     Inputs d = decoder_inputs(in);
     const Tensor& states = encoded.tensor("last_hidden_state");
     d.set("encoder_hidden_states", states);
-    if (const Tensor& mask = in.tensor("attention_mask"); mask.defined()) d.set("encoder_attention_mask", encoder.shortened(mask, states.dim(1)));
+    if (const Tensor& mask = in.tensor("attention_mask"); mask.defined())
+      d.set("encoder_attention_mask", encoder.shortened(mask, states.dim(1)));
     return seq2seq_outputs(encoded, decoder(d));
   }
   bool is_encoder_decoder() const override { return true; }
@@ -124,7 +147,8 @@ struct Speech2TextForConditionalGeneration final : Model {
   Outputs forward(const Inputs& given) const override {
     Inputs in = given;
     const Tensor& labels = given.tensor("labels");
-    if (labels.defined() && !in.has("decoder_input_ids") && !in.has("decoder_inputs_embeds")) in.set("decoder_input_ids", model.c.shifted(labels));
+    if (labels.defined() && !in.has("decoder_input_ids") && !in.has("decoder_inputs_embeds"))
+      in.set("decoder_input_ids", model.c.shifted(labels));
     const Outputs h = model.forward(in);
     Tensor x = h.tensor("last_hidden_state");
     if (in.last_logits_only) x = x.slice(1, x.dim(1) - 1, x.dim(1));
@@ -147,7 +171,8 @@ struct Speech2TextForConditionalGeneration final : Model {
 void register_speech_to_text(ModelRegistry& r) {
   r.family("speech_to_text", "model")
       .add("Speech2TextModel", make<Speech2TextModel>(), {"AutoModel"})
-      .add("Speech2TextForConditionalGeneration", make<Speech2TextForConditionalGeneration>(), {"AutoModelForSpeechSeq2Seq", "AutoModelWithLMHead"})
+      .add("Speech2TextForConditionalGeneration", make<Speech2TextForConditionalGeneration>(),
+           {"AutoModelForSpeechSeq2Seq", "AutoModelWithLMHead"})
       .ignore_unexpected("embed_positions.weights");
 }
 

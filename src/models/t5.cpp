@@ -10,17 +10,27 @@ namespace transformers {
 std::string T5Config::activation() const {
   if (feed_forward_proj == "gated-gelu") return "gelu_new";  // the reference's exception for old checkpoints
   const std::string act = gated() ? feed_forward_proj.substr(6) : feed_forward_proj;
-  if (act.find('-') != std::string::npos) throw ConfigError({"config: feed_forward_proj \"", feed_forward_proj, "\" must be an activation or gated-{activation}"});
+  if (act.find('-') != std::string::npos)
+    throw ConfigError(
+        {"config: feed_forward_proj \"", feed_forward_proj, "\" must be an activation or gated-{activation}"});
   return act;
 }
 
-static Init scaled(const T5Config& c, int64_t fan) { return Init::std(c.initializer_factor / std::sqrt(static_cast<double>(fan))); }
+static Init scaled(const T5Config& c, int64_t fan) {
+  return Init::std(c.initializer_factor / std::sqrt(static_cast<double>(fan)));
+}
 
 T5Attention::T5Attention(const Scope& w, const T5Config& c, int64_t index, bool has_bias)
-    : layer(index), head_dim(c.d_kv), dropout_rate(c.dropout_rate), q(w / "q", c.d_model, c.num_heads * c.d_kv, false, scaled(c, c.d_model * c.d_kv)),
-      k(w / "k", c.d_model, c.num_heads * c.d_kv, false, scaled(c, c.d_model)), v(w / "v", c.d_model, c.num_heads * c.d_kv, false, scaled(c, c.d_model)),
+    : layer(index),
+      head_dim(c.d_kv),
+      dropout_rate(c.dropout_rate),
+      q(w / "q", c.d_model, c.num_heads * c.d_kv, false, scaled(c, c.d_model * c.d_kv)),
+      k(w / "k", c.d_model, c.num_heads * c.d_kv, false, scaled(c, c.d_model)),
+      v(w / "v", c.d_model, c.num_heads * c.d_kv, false, scaled(c, c.d_model)),
       o(w / "o", c.num_heads * c.d_kv, c.d_model, false, scaled(c, c.num_heads * c.d_kv)) {
-  if (has_bias) relative_attention_bias = Embedding(w / "relative_attention_bias", c.relative_attention_num_buckets, c.num_heads, -1, scaled(c, c.d_model));
+  if (has_bias)
+    relative_attention_bias = Embedding(w / "relative_attention_bias", c.relative_attention_num_buckets, c.num_heads,
+                                        -1, scaled(c, c.d_model));
 }
 
 Tensor T5Attention::operator()(const Tensor& x, const T5Step& s, bool cross) const {
@@ -42,10 +52,14 @@ Tensor T5Attention::operator()(const Tensor& x, const T5Step& s, bool cross) con
   return o(merge_heads(attention(queries, keys, values, options)));
 }
 
-Tensor T5Attention::position_bias(const Tensor& buckets) const { return relative_attention_bias(buckets).permute({2, 0, 1}).unsqueeze(0); }
+Tensor T5Attention::position_bias(const Tensor& buckets) const {
+  return relative_attention_bias(buckets).permute({2, 0, 1}).unsqueeze(0);
+}
 
 T5FeedForward::T5FeedForward(const Scope& w, const T5Config& c) : act(c.activation()), dropout_rate(c.dropout_rate) {
-  if (c.gated()) wi_0 = Linear(w / "wi_0", c.d_model, c.d_ff, false, scaled(c, c.d_model)), wi_1 = Linear(w / "wi_1", c.d_model, c.d_ff, false, scaled(c, c.d_model));
+  if (c.gated())
+    wi_0 = Linear(w / "wi_0", c.d_model, c.d_ff, false, scaled(c, c.d_model)),
+    wi_1 = Linear(w / "wi_1", c.d_model, c.d_ff, false, scaled(c, c.d_model));
   else wi = Linear(w / "wi", c.d_model, c.d_ff, false, scaled(c, c.d_model));
   wo = Linear(w / "wo", c.d_ff, c.d_model, false, scaled(c, c.d_ff));
 }
@@ -55,8 +69,10 @@ Tensor T5FeedForward::operator()(const Tensor& x, const Inputs& in) const {
 }
 
 T5Block::T5Block(const Scope& w, const T5Config& c, int64_t index, bool is_decoder)
-    : attention_norm(w / "layer.0.layer_norm", c.d_model, c.layer_norm_epsilon), attention(w / "layer.0.SelfAttention", c, index, index == 0 || c.bias_everywhere),
-      ff((w / "layer") / (is_decoder ? 2 : 1) / "DenseReluDense", c), dropout_rate(c.dropout_rate) {
+    : attention_norm(w / "layer.0.layer_norm", c.d_model, c.layer_norm_epsilon),
+      attention(w / "layer.0.SelfAttention", c, index, index == 0 || c.bias_everywhere),
+      ff((w / "layer") / (is_decoder ? 2 : 1) / "DenseReluDense", c),
+      dropout_rate(c.dropout_rate) {
   if (is_decoder) {
     cross_attention.emplace(w / "layer.1.EncDecAttention", c, index, false);
     cross_norm = RmsNorm(w / "layer.1.layer_norm", c.d_model, c.layer_norm_epsilon);
@@ -71,7 +87,8 @@ Tensor T5Block::operator()(const Tensor& input, const T5Step& s) const {
   return x + dropout(ff(ff_norm(x), s.in), p);
 }
 
-T5Stack::T5Stack(const Scope& w, const T5Config& config, bool decoder, const Embedding& table) : c(config), is_decoder(decoder), embed_tokens(table) {
+T5Stack::T5Stack(const Scope& w, const T5Config& config, bool decoder, const Embedding& table)
+    : c(config), is_decoder(decoder), embed_tokens(table) {
   const int64_t n = decoder ? c.num_decoder_layers : c.num_layers;
   if (n < 1 || n > 4096) throw ConfigError({"config: num_layers = ", n, " is not a number of layers"});
   for (int64_t i = 0; i < n; ++i) blocks.emplace_back(w / "block" / i, c, i, decoder);
@@ -90,7 +107,8 @@ static int64_t bucket_of(int64_t distance, bool bidirectional, int64_t buckets, 
   }
   const int64_t exact = buckets / 2;
   if (distance < exact) return base + distance;
-  const float ratio = std::log(static_cast<float>(distance) / static_cast<float>(exact)) / static_cast<float>(std::log(static_cast<double>(max_distance) / static_cast<double>(exact)));
+  const float ratio = std::log(static_cast<float>(distance) / static_cast<float>(exact)) /
+                      static_cast<float>(std::log(static_cast<double>(max_distance) / static_cast<double>(exact)));
   return base + std::min(exact + static_cast<int64_t>(ratio * static_cast<float>(buckets - exact)), buckets - 1);
 }
 
@@ -99,7 +117,8 @@ Tensor T5Stack::buckets(int64_t queries, int64_t keys) const {
   ids.reserve(static_cast<size_t>(queries * keys));
   for (int64_t t = 0; t < queries; ++t)
     for (int64_t s = 0; s < keys; ++s)
-      ids.push_back(bucket_of(s - (keys - queries + t), !is_decoder, c.relative_attention_num_buckets, c.relative_attention_max_distance));
+      ids.push_back(bucket_of(s - (keys - queries + t), !is_decoder, c.relative_attention_num_buckets,
+                              c.relative_attention_max_distance));
   return Tensor::from(ids, {queries, keys});
 }
 
@@ -108,7 +127,12 @@ Outputs T5Stack::operator()(const Inputs& in) const {
   const int64_t T = x.dim(1), past = is_decoder ? past_length(in) : 0;
   const Tensor& mask = in.tensor("attention_mask");
   Recorder recorder(in);
-  T5Step step{in, is_decoder ? causal_mask(mask) : padding_mask(mask), padding_mask(in.tensor("encoder_attention_mask")), buckets(T, past + T), in.tensor("encoder_hidden_states"), recorder};
+  T5Step step{in,
+              is_decoder ? causal_mask(mask) : padding_mask(mask),
+              padding_mask(in.tensor("encoder_attention_mask")),
+              buckets(T, past + T),
+              in.tensor("encoder_hidden_states"),
+              recorder};
   step.mask.bias = blocks[0].attention.position_bias(step.buckets);
   for (const T5Block& block : blocks) {
     recorder.hidden(x);
@@ -123,7 +147,10 @@ Outputs T5Stack::operator()(const Inputs& in) const {
 }
 
 T5Model::T5Model(const Scope& w, const T5Config& config)
-    : c(config), shared(w / "shared", c.vocab_size, c.d_model, -1, Init::std(c.initializer_factor)), encoder(w / "encoder", c, false, shared), decoder(w / "decoder", c, true, shared) {
+    : c(config),
+      shared(w / "shared", c.vocab_size, c.d_model, -1, Init::std(c.initializer_factor)),
+      encoder(w / "encoder", c, false, shared),
+      decoder(w / "decoder", c, true, shared) {
   config_ = c.json;
   w.tie("encoder.embed_tokens.weight", shared.name());
   w.tie("decoder.embed_tokens.weight", shared.name());
@@ -136,8 +163,10 @@ Outputs T5Model::encode(const Inputs& in) const {
 Outputs T5Model::forward(const Inputs& in) const {
   const Outputs encoded = encoder_outputs_or(in, [&] { return encode(in); });
   Inputs d = decoder_inputs(in);
-  if (!d.has("input_ids") && !d.has("inputs_embeds")) throw ValueError("You have to specify either decoder_input_ids or decoder_inputs_embeds");
-  d.set("encoder_hidden_states", encoded.tensor("last_hidden_state")).set("encoder_attention_mask", in.tensor("attention_mask"));
+  if (!d.has("input_ids") && !d.has("inputs_embeds"))
+    throw ValueError("You have to specify either decoder_input_ids or decoder_inputs_embeds");
+  d.set("encoder_hidden_states", encoded.tensor("last_hidden_state"))
+      .set("encoder_attention_mask", in.tensor("attention_mask"));
   return seq2seq_outputs(encoded, decoder(d));
 }
 

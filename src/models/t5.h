@@ -33,8 +33,9 @@ struct T5Config : Config {
 
 struct T5Step {
   const Inputs& in;
-  AttentionOptions mask, cross_mask;  ///< mask.bias holds the relative position bias [1, H, T, S] of blocks without their own.
-  Tensor buckets;                     ///< int64 [T, S]: rows of relative_attention_bias.
+  AttentionOptions mask,
+      cross_mask;  ///< mask.bias holds the relative position bias [1, H, T, S] of blocks without their own.
+  Tensor buckets;  ///< int64 [T, S]: rows of relative_attention_bias.
   Tensor encoder;
   Recorder& recorder;
 };

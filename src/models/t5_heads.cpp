@@ -15,7 +15,8 @@ struct ConditionalGeneration final : Model {
       lm_head = Linear(model.shared.weight(), Tensor());
       w.tie("lm_head.weight", model.shared.name());
     } else {
-      lm_head = Linear(w / "lm_head", model.c.d_model, model.c.vocab_size, false, Init::std(model.c.initializer_factor));
+      lm_head =
+          Linear(w / "lm_head", model.c.d_model, model.c.vocab_size, false, Init::std(model.c.initializer_factor));
     }
   }
   Outputs forward(const Inputs& given) const override {
@@ -44,7 +45,10 @@ struct EncoderModel final : Model {
   T5Config c;
   Embedding shared;
   T5Stack encoder;
-  EncoderModel(const Scope& w, const T5Config& config) : c(config), shared(w / "shared", c.vocab_size, c.d_model, -1, Init::std(c.initializer_factor)), encoder(w / "encoder", c, false, shared) {
+  EncoderModel(const Scope& w, const T5Config& config)
+      : c(config),
+        shared(w / "shared", c.vocab_size, c.d_model, -1, Init::std(c.initializer_factor)),
+        encoder(w / "encoder", c, false, shared) {
     config_ = c.json;
     w.tie("encoder.embed_tokens.weight", shared.name());
   }
@@ -65,14 +69,18 @@ struct SequenceClassification final : Model {
   T5Model model;
   Linear dense, out_proj;
   SequenceClassification(const Scope& w, const T5Config& config)
-      : model(w / "transformer", config), dense(w / "classification_head.dense", model.c.d_model, model.c.d_model, true, Init::std(model.c.initializer_factor / std::sqrt(static_cast<double>(model.c.d_model)))),
-        out_proj(w / "classification_head.out_proj", model.c.d_model, num_labels(config.json), true, Init::std(model.c.initializer_factor / std::sqrt(static_cast<double>(model.c.d_model)))) {}
+      : model(w / "transformer", config),
+        dense(w / "classification_head.dense", model.c.d_model, model.c.d_model, true,
+              Init::std(model.c.initializer_factor / std::sqrt(static_cast<double>(model.c.d_model)))),
+        out_proj(w / "classification_head.out_proj", model.c.d_model, num_labels(config.json), true,
+                 Init::std(model.c.initializer_factor / std::sqrt(static_cast<double>(model.c.d_model)))) {}
   Outputs forward(const Inputs& given) const override {
     const Inputs in = with_decoder_ids(given, model.c, "sequence classification");
     const Outputs h = model.forward(in);
     const Tensor& x = h.tensor("last_hidden_state");
     const Tensor& ids = in.tensor("input_ids");
-    if (!ids.defined()) throw ValueError("Passing input embeddings is currently not supported for sequence classification");
+    if (!ids.defined())
+      throw ValueError("Passing input embeddings is currently not supported for sequence classification");
     const std::vector<int64_t> flat = ids.to_ints();
     std::vector<Tensor> rows;
     int64_t expected = -1;
@@ -80,7 +88,8 @@ struct SequenceClassification final : Model {
       int64_t last = -1, count = 0;
       for (int64_t t = 0; t < ids.dim(1); ++t)
         if (flat[static_cast<size_t>(b * ids.dim(1) + t)] == model.c.eos_token_id) last = t, ++count;
-      if (count == 0 || (expected >= 0 && count != expected)) throw ValueError("All examples must have the same number of <eos> tokens.");
+      if (count == 0 || (expected >= 0 && count != expected))
+        throw ValueError("All examples must have the same number of <eos> tokens.");
       expected = count;
       rows.push_back(x.select(0, b).select(0, last));
     }
@@ -98,7 +107,9 @@ struct TokenClassification final : Model {
   EncoderModel encoder;
   Linear classifier;
   TokenClassification(const Scope& w, const T5Config& config)
-      : encoder(w / "transformer", config), classifier(w / "classifier", encoder.c.d_model, num_labels(config.json), true, Init::std(encoder.c.initializer_factor)) {}
+      : encoder(w / "transformer", config),
+        classifier(w / "classifier", encoder.c.d_model, num_labels(config.json), true,
+                   Init::std(encoder.c.initializer_factor)) {}
   Outputs forward(const Inputs& in) const override {
     const Outputs h = encoder.forward(in);
     const Tensor logits = classifier(dropout(h.tensor("last_hidden_state"), in.dropout(encoder.c.classifier_dropout)));
@@ -114,7 +125,9 @@ struct QuestionAnswering final : Model {
   T5Model model;
   Linear qa_outputs;
   QuestionAnswering(const Scope& w, const T5Config& config)
-      : model(w, config), qa_outputs(w / "qa_outputs", model.c.d_model, num_labels(config.json), true, Init::std(model.c.initializer_factor / std::sqrt(static_cast<double>(model.c.d_model)))) {}
+      : model(w, config),
+        qa_outputs(w / "qa_outputs", model.c.d_model, num_labels(config.json), true,
+                   Init::std(model.c.initializer_factor / std::sqrt(static_cast<double>(model.c.d_model)))) {}
   Outputs forward(const Inputs& given) const override {
     const Inputs in = with_decoder_ids(given, model.c, "question answering");
     const Outputs h = model.forward(in);
@@ -133,14 +146,20 @@ struct QuestionAnswering final : Model {
 
 void add_t5_family(ModelFamily& f, const std::string& name, const std::function<T5Config(const Json&)>& config) {
   const auto of = [&]<class T>(std::type_identity<T>) -> Factory {
-    return [config](const Scope& w, const Json& json) -> std::unique_ptr<Model> { return std::make_unique<T>(w, config(json)); };
+    return [config](const Scope& w, const Json& json) -> std::unique_ptr<Model> {
+      return std::make_unique<T>(w, config(json));
+    };
   };
   f.add(name + "Model", of(std::type_identity<T5Model>{}), {"AutoModel"})
-      .add(name + "ForConditionalGeneration", of(std::type_identity<ConditionalGeneration>{}), {"AutoModelForSeq2SeqLM", "AutoModelForPreTraining", "AutoModelWithLMHead"})
+      .add(name + "ForConditionalGeneration", of(std::type_identity<ConditionalGeneration>{}),
+           {"AutoModelForSeq2SeqLM", "AutoModelForPreTraining", "AutoModelWithLMHead"})
       .add(name + "EncoderModel", of(std::type_identity<EncoderModel>{}), {"AutoModelForTextEncoding"})
-      .add(name + "ForSequenceClassification", of(std::type_identity<SequenceClassification>{}), {"AutoModelForSequenceClassification"})
-      .add(name + "ForTokenClassification", of(std::type_identity<TokenClassification>{}), {"AutoModelForTokenClassification"})
-      .add(name + "ForQuestionAnswering", of(std::type_identity<QuestionAnswering>{}), {"AutoModelForQuestionAnswering"})
+      .add(name + "ForSequenceClassification", of(std::type_identity<SequenceClassification>{}),
+           {"AutoModelForSequenceClassification"})
+      .add(name + "ForTokenClassification", of(std::type_identity<TokenClassification>{}),
+           {"AutoModelForTokenClassification"})
+      .add(name + "ForQuestionAnswering", of(std::type_identity<QuestionAnswering>{}),
+           {"AutoModelForQuestionAnswering"})
       .ignore_unexpected("EncDecAttention.relative_attention_bias");
 }
 

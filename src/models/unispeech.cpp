@@ -1,5 +1,5 @@
-// UniSpeech: wav2vec 2.0's encoder with its own pre-training head. Reference: transformers/models/unispeech/modeling_unispeech.py.
-// Letters as in wav2vec2.h.
+// UniSpeech: wav2vec 2.0's encoder with its own pre-training head. Reference:
+// transformers/models/unispeech/modeling_unispeech.py. Letters as in wav2vec2.h.
 #include "models/heads.h"
 #include "models/wav2vec2.h"
 
@@ -18,20 +18,24 @@ struct UniSpeechForPreTraining final : Model {
   GumbelQuantizer quantizer;
   Linear project_q, project_hid, ctc_proj;
   UniSpeechForPreTraining(const Scope& w, const Json& json)
-      : unispeech(w / "unispeech", unispeech_config(json)), quantizer(w / "quantizer", unispeech.c, unispeech.c.features()) {
+      : unispeech(w / "unispeech", unispeech_config(json)),
+        quantizer(w / "quantizer", unispeech.c, unispeech.c.features()) {
     config_ = json;
     const Wav2Vec2Config& c = unispeech.c;
     const int64_t P = c.size("proj_codevector_dim", 256);
     project_q = Linear(w / "project_q", quantizer.groups * quantizer.width, P);
     project_hid = Linear(w / "project_hid", P, c.hidden_size);
-    ctc_proj = Linear(w / "ctc_proj", c.hidden_size, c.size("num_ctc_classes", 80));  // the reference computes no loss from it
+    ctc_proj =
+        Linear(w / "ctc_proj", c.hidden_size, c.size("num_ctc_classes", 80));  // the reference computes no loss from it
   }
   Outputs forward(const Inputs& in) const override {
     const Outputs h = unispeech.forward(in);
-    const Tensor features = dropout(h.tensor("extract_features"), in.dropout(unispeech.c.get("feat_quantizer_dropout", 0.0)));
+    const Tensor features =
+        dropout(h.tensor("extract_features"), in.dropout(unispeech.c.get("feat_quantizer_dropout", 0.0)));
     const auto [codes, perplexity] = quantizer(features, {}, in);
     Outputs out;
-    out.set("projected_states", h.tensor("last_hidden_state")).set("projected_quantized_states", project_hid(project_q(codes)));
+    out.set("projected_states", h.tensor("last_hidden_state"))
+        .set("projected_quantized_states", project_hid(project_q(codes)));
     out.set("codevector_perplexity", perplexity);
     pass_on(out, h);
     return out;

@@ -21,7 +21,8 @@ struct UniSpeechSatForPreTraining final : Model {
   Tensor label_embeddings_concat;
   LayerNorm layer_norm_for_extract;
   UniSpeechSatForPreTraining(const Scope& w, const Json& json)
-      : unispeech_sat(w / "unispeech_sat", unispeech_sat_config(json)), quantizer(w / "quantizer", unispeech_sat.c, unispeech_sat.c.hidden_size) {
+      : unispeech_sat(w / "unispeech_sat", unispeech_sat_config(json)),
+        quantizer(w / "quantizer", unispeech_sat.c, unispeech_sat.c.hidden_size) {
     config_ = json;
     const Wav2Vec2Config& c = unispeech_sat.c;
     const int64_t P = c.size("proj_codevector_dim", 256), code = c.size("codevector_dim", 256);
@@ -33,7 +34,8 @@ struct UniSpeechSatForPreTraining final : Model {
   Outputs forward(const Inputs& in) const override {
     const Outputs h = unispeech_sat.forward(in);
     Outputs out;
-    out.set("logits", dropout(h.tensor("extract_features"), in.dropout(unispeech_sat.c.get("feat_quantizer_dropout", 0.0))));
+    out.set("logits",
+            dropout(h.tensor("extract_features"), in.dropout(unispeech_sat.c.get("feat_quantizer_dropout", 0.0))));
     out.set("projected_states", h.tensor("last_hidden_state"));
     pass_on(out, h);
     return out;
@@ -45,7 +47,8 @@ struct UniSpeechSatForPreTraining final : Model {
 
 void register_unispeech_sat(ModelRegistry& r) {
   ModelFamily& f = r.family("unispeech-sat", "unispeech_sat");
-  add_speech_family(f, "UniSpeechSat", "unispeech_sat", unispeech_sat_config, {"ForCTC", "ForSequenceClassification", "ForAudioFrameClassification", "ForXVector"});
+  add_speech_family(f, "UniSpeechSat", "unispeech_sat", unispeech_sat_config,
+                    {"ForCTC", "ForSequenceClassification", "ForAudioFrameClassification", "ForXVector"});
   f.add("UniSpeechSatForPreTraining", make<UniSpeechSatForPreTraining>(), {"AutoModelForPreTraining"});
 }
 

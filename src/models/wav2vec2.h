@@ -1,6 +1,6 @@
 // wav2vec 2.0: the speech encoder that its siblings (HuBERT, WavLM, UniSpeech, data2vec audio) share.
-// Reference: transformers/models/wav2vec2/modeling_wav2vec2.py. B batch, L samples, F frames, C hidden, E width of the last
-// convolution, H heads, G code books, V codes in each.
+// Reference: transformers/models/wav2vec2/modeling_wav2vec2.py. B batch, L samples, F frames, C hidden, E width of the
+// last convolution, H heads, G code books, V codes in each.
 #pragma once
 #include <optional>
 
@@ -8,6 +8,16 @@
 #include "nn/seq2seq.h"
 
 namespace transformers {
+
+struct Wav2Vec2Config;
+
+/// What lies between the projected frames and the output.
+struct SpeechEncoder {
+  virtual ~SpeechEncoder() = default;
+  /// x [B, F, C], frame_mask bool [B, F] or undefined -> [B, F, C].
+  virtual Tensor operator()(Tensor x, const Tensor& frame_mask, const Inputs& in, Recorder& recorder) const = 0;
+};
+using SpeechEncoderFactory = std::function<std::unique_ptr<SpeechEncoder>(const Scope&, const Wav2Vec2Config&)>;
 
 struct Wav2Vec2Config : Config {
   explicit Wav2Vec2Config(const Json& j);
@@ -46,10 +56,13 @@ struct Wav2Vec2Config : Config {
   int64_t adapter_attn_dim = get("adapter_attn_dim", 0);  ///< 0: no attention adapters.
   // What siblings change after construction:
   enum class Positions { weight_norm, batch_norm, stacked } positions = Positions::weight_norm;  ///< HuBERT, data2vec.
-  int64_t conv_pos_kernel_size = 0;      ///< stacked: its kernel; num_conv_pos_embeddings is the number of layers then.
-  bool feat_proj_layer_norm = true;      ///< HuBERT may leave it out.
-  bool returns_features = true;          ///< HuBERT has no "extract_features".
-  bool always_mask_embed = false;        ///< UniSpeech-SAT has masked_spec_embed in any case.
+  int64_t conv_pos_kernel_size = 0;  ///< stacked: its kernel; num_conv_pos_embeddings is the number of layers then.
+  int64_t squeeze_factor = 1;        ///< SEW: the stride of the positions.
+  bool flat_projection = false;  ///< SEW: "layer_norm" and "feature_projection" lie at the top, the latter if needed.
+  SpeechEncoderFactory make_encoder;                 ///< Unset: Wav2Vec2Encoder.
+  bool feat_proj_layer_norm = true;                  ///< HuBERT may leave it out.
+  bool returns_features = true;                      ///< HuBERT has no "extract_features".
+  bool always_mask_embed = false;                    ///< UniSpeech-SAT has masked_spec_embed in any case.
   int64_t num_buckets = 0, max_bucket_distance = 0;  ///< > 0: WavLM's gated relative position bias.
   int64_t features() const { return conv_dim.back(); }
   /// Frames that `samples` samples give; with the adapter's strides if asked.
@@ -77,7 +90,7 @@ struct SpeechConvolutions {
 struct SpeechPositions {
   Wav2Vec2Config::Positions kind;
   std::vector<Conv> convs;
-  Tensor gain;             ///< weight_norm: [1, 1, kernel]
+  Tensor gain;  ///< weight_norm: [1, 1, kernel]
   BatchNorm batch_norm;
   Activation act;
   SpeechPositions(const Scope& w, const Wav2Vec2Config& c);
@@ -87,12 +100,12 @@ struct SpeechPositions {
 /// WavLM's relative position bias with a gate computed from the hidden states.
 struct GatedPositionBias {
   int64_t heads, buckets, max_distance;
-  Tensor gru_rel_pos_const;      ///< [1, H, 1, 1]
+  Tensor gru_rel_pos_const;  ///< [1, H, 1, 1]
   Linear gru_rel_pos_linear;
-  Embedding rel_attn_embed;      ///< Layer 0 only.
+  Embedding rel_attn_embed;  ///< Layer 0 only.
   GatedPositionBias(const Scope& w, const Wav2Vec2Config& c, bool has_table);
-  Tensor table(int64_t frames) const;                          ///< [1, H, F, F]
-  Tensor gated(const Tensor& x, const Tensor& table) const;    ///< [B, H, F, F]
+  Tensor table(int64_t frames) const;                        ///< [1, H, F, F]
+  Tensor gated(const Tensor& x, const Tensor& table) const;  ///< [B, H, F, F]
 };
 
 struct Wav2Vec2Layer {
@@ -103,21 +116,20 @@ struct Wav2Vec2Layer {
   LayerNorm final_layer_norm;
   Activation act;
   std::optional<GatedPositionBias> position_bias;
-  LayerNorm adapter_norm;         ///< The language adapters of MMS: norm, down, ReLU, up.
+  LayerNorm adapter_norm;  ///< The language adapters of MMS: norm, down, ReLU, up.
   Linear adapter_down, adapter_up;
   Wav2Vec2Layer(const Scope& w, const Wav2Vec2Config& c, int64_t layer);
   Tensor operator()(const Tensor& x, const Seq2SeqStep& s) const;
   Tensor attend(const Tensor& x, const Seq2SeqStep& s) const;
 };
 
-struct Wav2Vec2Encoder {
+struct Wav2Vec2Encoder final : SpeechEncoder {
   Wav2Vec2Config c;
   SpeechPositions pos_conv_embed;
   LayerNorm layer_norm;
   std::vector<Wav2Vec2Layer> layers;
   Wav2Vec2Encoder(const Scope& w, const Wav2Vec2Config& c);
-  /// x [B, F, C], frame_mask bool [B, F] or undefined.
-  Tensor operator()(Tensor x, const Tensor& frame_mask, const Inputs& in, Recorder& recorder) const;
+  Tensor operator()(Tensor x, const Tensor& frame_mask, const Inputs& in, Recorder& recorder) const override;
 };
 
 /// Shortens the output: projection, then convolutions with gates.
@@ -137,7 +149,7 @@ struct Wav2Vec2Model final : Model {
   LayerNorm feature_norm;
   Linear feature_projection;
   Tensor masked_spec_embed;
-  Wav2Vec2Encoder encoder;
+  std::unique_ptr<SpeechEncoder> encoder;
   std::optional<Wav2Vec2Adapter> adapter;
   Wav2Vec2Model(const Scope& w, const Wav2Vec2Config& c);
   Outputs forward(const Inputs& in) const override;
@@ -147,7 +159,8 @@ struct Wav2Vec2Model final : Model {
   Tensor augmented(Tensor x, const Tensor& frame_mask, const Inputs& in) const;
 };
 
-/// The quantizer of the pre-training heads: frames [B, F, in] -> code vectors [B, F, codevector_dim] and their perplexity.
+/// The quantizer of the pre-training heads: frames [B, F, in] -> code vectors [B, F, codevector_dim] and their
+/// perplexity.
 struct GumbelQuantizer {
   int64_t groups, codes, width;
   Tensor codevectors;  ///< [1, G * V, codevector_dim / G]
@@ -161,9 +174,12 @@ struct GumbelQuantizer {
 Tensor unit_param(const Scope& w, std::string_view name, const Shape& shape);
 
 using SpeechConfig = std::function<Wav2Vec2Config(const Json&)>;
-/// Adds "<name>Model" and the named heads ("ForCTC", "ForSequenceClassification", "ForAudioFrameClassification", "ForXVector")
-/// of a family whose backbone lies at `prefix`.
+/// Adds "<name>Model" and the named heads ("ForCTC", "ForSequenceClassification", "ForAudioFrameClassification",
+/// "ForXVector") of a family whose backbone lies at `prefix`.
 void add_speech_family(ModelFamily& f, const std::string& name, const std::string& prefix, const SpeechConfig& config,
                        std::initializer_list<const char*> heads);
+
+/// The pre-training head with the backbone at `prefix`.
+Factory speech_pretraining_head(const std::string& prefix, const SpeechConfig& config);
 
 }  // namespace transformers

@@ -9,9 +9,11 @@
 namespace transformers {
 
 GumbelQuantizer::GumbelQuantizer(const Scope& w, const Config& c, int64_t in)
-    : groups(c.size("num_codevector_groups", 2)), codes(c.size("num_codevectors_per_group", 320)),
+    : groups(c.size("num_codevector_groups", 2)),
+      codes(c.size("num_codevectors_per_group", 320)),
       width(divide_exactly("codevector_dim", c.size("codevector_dim", 256), "num_codevector_groups", groups)),
-      codevectors(unit_param(w, "codevectors", {1, groups * codes, width})), weight_proj(w / "weight_proj", in, groups * codes, true, Init::std(1)) {}
+      codevectors(unit_param(w, "codevectors", {1, groups * codes, width})),
+      weight_proj(w / "weight_proj", in, groups * codes, true, Init::std(1)) {}
 
 std::pair<Tensor, Tensor> GumbelQuantizer::operator()(const Tensor& x, const Tensor& mask, const Inputs& in) const {
   const int64_t B = x.dim(0), F = x.dim(1);
@@ -46,12 +48,13 @@ std::pair<Tensor, Tensor> GumbelQuantizer::operator()(const Tensor& x, const Ten
 
 namespace {
 
-struct Wav2Vec2ForPreTraining final : Model {
+struct SpeechPreTraining final : Model {
   Wav2Vec2Model wav2vec2;
   GumbelQuantizer quantizer;
   Linear project_hid, project_q;
-  Wav2Vec2ForPreTraining(const Scope& w, const Json& json) : wav2vec2(w / "wav2vec2", Wav2Vec2Config(json)), quantizer(w / "quantizer", wav2vec2.c, wav2vec2.c.features()) {
-    config_ = json;
+  SpeechPreTraining(const Scope& w, const std::string& prefix, const Wav2Vec2Config& config)
+      : wav2vec2(w / prefix, config), quantizer(w / "quantizer", wav2vec2.c, wav2vec2.c.features()) {
+    config_ = config.json;
     const Wav2Vec2Config& c = wav2vec2.c;
     const int64_t P = c.size("proj_codevector_dim", 256), code = quantizer.groups * quantizer.width;
     const auto plain = [](int64_t in) { return Init::bounded(1 / std::sqrt(static_cast<double>(in))); };
@@ -65,7 +68,8 @@ struct Wav2Vec2ForPreTraining final : Model {
     if (mask.defined()) in.set("mask_time_indices", mask = ne(mask, 0));
     const Outputs h = wav2vec2.forward(in);
     const Tensor states = project_hid(h.tensor("last_hidden_state"));  // [B, F, P]
-    const Tensor features = dropout(h.tensor("extract_features"), in.dropout(wav2vec2.c.get("feat_quantizer_dropout", 0.0)));
+    const Tensor features =
+        dropout(h.tensor("extract_features"), in.dropout(wav2vec2.c.get("feat_quantizer_dropout", 0.0)));
     const auto [codes, perplexity] = quantizer(features, mask, in);
     const Tensor quantized = project_q(codes);  // [B, F, P]
     Outputs out;
@@ -77,24 +81,31 @@ struct Wav2Vec2ForPreTraining final : Model {
       out.set("loss", contrastive + diversity * wav2vec2.c.get("diversity_loss_weight", 0.1));
       out.set("contrastive_loss", contrastive).set("diversity_loss", diversity);
     }
-    out.set("projected_states", states).set("projected_quantized_states", quantized).set("codevector_perplexity", perplexity);
+    out.set("projected_states", states)
+        .set("projected_quantized_states", quantized)
+        .set("codevector_perplexity", perplexity);
     pass_on(out, h);
     return out;
   }
 
   // Every masked frame must find its own code among K others: negatives int64 [B, F, K] index the rows of [B * F, P].
-  Tensor contrastive_loss(const Tensor& states, const Tensor& quantized, const Tensor& negatives, const Tensor& mask) const {
+  Tensor contrastive_loss(const Tensor& states, const Tensor& quantized, const Tensor& negatives,
+                          const Tensor& mask) const {
     const int64_t B = quantized.dim(0), F = quantized.dim(1), P = quantized.dim(2);
     if (negatives.rank() != 3 || negatives.dim(0) != B || negatives.dim(1) != F)
-      throw ShapeError({"sampled_negative_indices: expected [", B, ", ", F, ", negatives], got ", negatives.shape().str()});
-    const Tensor others = index_rows(quantized.reshape({B * F, P}), negatives.to(DType::i64)).permute({2, 0, 1, 3});  // [K, B, F, P]
+      throw ShapeError(
+          {"sampled_negative_indices: expected [", B, ", ", F, ", negatives], got ", negatives.shape().str()});
+    const Tensor others =
+        index_rows(quantized.reshape({B * F, P}), negatives.to(DType::i64)).permute({2, 0, 1, 3});  // [K, B, F, P]
     const Tensor own = quantized.unsqueeze(0);
     const auto wide = [](const Tensor& t) { return t.dtype() == DType::f64 ? t : t.to(DType::f32); };
-    Tensor logits = cosine_similarity(wide(states.unsqueeze(0)), wide(cat({own, others}, 0)), -1) / wav2vec2.c.get("contrastive_logits_temperature", 0.1);  // [1 + K, B, F]
+    Tensor logits = cosine_similarity(wide(states.unsqueeze(0)), wide(cat({own, others}, 0)), -1) /
+                    wav2vec2.c.get("contrastive_logits_temperature", 0.1);  // [1 + K, B, F]
     const Tensor same = all(eq(own, others), {-1});  // a negative that equals the positive does not count
     const Tensor dropped = cat({Tensor::zeros({1, B, F}, DType::boolean), same}, 0);
     logits = masked_fill(logits, dropped, -INFINITY).transpose(0, 2).reshape({F * B, -1});
-    const Tensor target = ((mask.to(DType::i64) - 1) * 100).transpose(0, 1).reshape({-1});  // 0, or -100 where not masked
+    const Tensor target =
+        ((mask.to(DType::i64) - 1) * 100).transpose(0, 1).reshape({-1});  // 0, or -100 where not masked
     CrossEntropyOptions o;
     o.reduction = Reduction::sum;
     return cross_entropy(logits, target, o);
@@ -104,11 +115,19 @@ struct Wav2Vec2ForPreTraining final : Model {
 
 }  // namespace
 
+Factory speech_pretraining_head(const std::string& prefix, const SpeechConfig& config) {
+  return [=](const Scope& w, const Json& json) -> std::unique_ptr<Model> {
+    return std::make_unique<SpeechPreTraining>(w, prefix, config(json));
+  };
+}
+
 void register_wav2vec2(ModelRegistry& r) {
   ModelFamily& f = r.family("wav2vec2", "wav2vec2");
-  add_speech_family(f, "Wav2Vec2", "wav2vec2", [](const Json& j) { return Wav2Vec2Config(j); },
-                    {"ForCTC", "ForMaskedLM", "ForSequenceClassification", "ForAudioFrameClassification", "ForXVector"});
-  f.add("Wav2Vec2ForPreTraining", make<Wav2Vec2ForPreTraining>(), {"AutoModelForPreTraining"});
+  const SpeechConfig config = [](const Json& j) { return Wav2Vec2Config(j); };
+  add_speech_family(
+      f, "Wav2Vec2", "wav2vec2", config,
+      {"ForCTC", "ForMaskedLM", "ForSequenceClassification", "ForAudioFrameClassification", "ForXVector"});
+  f.add("Wav2Vec2ForPreTraining", speech_pretraining_head("wav2vec2", config), {"AutoModelForPreTraining"});
 }
 
 }  // namespace transformers

@@ -7,10 +7,15 @@
 namespace transformers {
 
 GatedPositionBias::GatedPositionBias(const Scope& w, const Wav2Vec2Config& c, bool has_table)
-    : heads(c.num_attention_heads), buckets(c.num_buckets), max_distance(c.max_bucket_distance),
+    : heads(c.num_attention_heads),
+      buckets(c.num_buckets),
+      max_distance(c.max_bucket_distance),
       gru_rel_pos_const(w.param("gru_rel_pos_const", {1, heads, 1, 1}, Init::one())),
-      gru_rel_pos_linear(w / "gru_rel_pos_linear", divide_exactly("hidden_size", c.hidden_size, "num_attention_heads", heads), 8) {
-  if (buckets < 4 || max_distance <= buckets / 4) throw ConfigError({"config: num_buckets ", buckets, " and max_bucket_distance ", max_distance, " leave no room for far positions"});
+      gru_rel_pos_linear(w / "gru_rel_pos_linear",
+                         divide_exactly("hidden_size", c.hidden_size, "num_attention_heads", heads), 8) {
+  if (buckets < 4 || max_distance <= buckets / 4)
+    throw ConfigError({"config: num_buckets ", buckets, " and max_bucket_distance ", max_distance,
+                       " leave no room for far positions"});
   if (has_table) rel_attn_embed = Embedding(w / "rel_attn_embed", buckets, heads, -1, Init::std(1));
 }
 
@@ -19,8 +24,10 @@ Tensor GatedPositionBias::table(int64_t F) const {
   const auto bucket = [&](int64_t distance) {  // near ones exactly, far ones on a logarithmic scale, by direction
     const int64_t base = distance > 0 ? half : 0, n = std::abs(distance);
     if (n < exact) return base + n;
-    const float far = std::log(static_cast<float>(n) / static_cast<float>(exact)) / static_cast<float>(std::log(static_cast<double>(max_distance) / static_cast<double>(exact)));
-    return base + std::min(static_cast<int64_t>(static_cast<float>(exact) + far * static_cast<float>(half - exact)), half - 1);
+    const float far = std::log(static_cast<float>(n) / static_cast<float>(exact)) /
+                      static_cast<float>(std::log(static_cast<double>(max_distance) / static_cast<double>(exact)));
+    return base +
+           std::min(static_cast<int64_t>(static_cast<float>(exact) + far * static_cast<float>(half - exact)), half - 1);
   };
   std::vector<int64_t> ids;
   ids.reserve(static_cast<size_t>(F * F));
@@ -45,7 +52,8 @@ static Wav2Vec2Config wavlm_config(const Json& json) {
 }
 
 void register_wavlm(ModelRegistry& r) {
-  add_speech_family(r.family("wavlm", "wavlm"), "WavLM", "wavlm", wavlm_config, {"ForCTC", "ForSequenceClassification", "ForAudioFrameClassification", "ForXVector"});
+  add_speech_family(r.family("wavlm", "wavlm"), "WavLM", "wavlm", wavlm_config,
+                    {"ForCTC", "ForSequenceClassification", "ForAudioFrameClassification", "ForXVector"});
 }
 
 }  // namespace transformers

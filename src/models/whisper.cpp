@@ -41,8 +41,19 @@ struct WhisperConfig : Config {
   bool use_weighted_layer_sum = get("use_weighted_layer_sum", false);
   int64_t classifier_proj_size = size("classifier_proj_size", 256);
   Seq2SeqSide side(bool decoder) const {
-    return {d_model, decoder ? decoder_attention_heads : encoder_attention_heads, decoder ? decoder_ffn_dim : encoder_ffn_dim,
-            decoder ? decoder_layers : encoder_layers, activation_function, dropout, attention_dropout, activation_dropout, 1e-5, true, false, true, decoder};
+    return {d_model,
+            decoder ? decoder_attention_heads : encoder_attention_heads,
+            decoder ? decoder_ffn_dim : encoder_ffn_dim,
+            decoder ? decoder_layers : encoder_layers,
+            activation_function,
+            dropout,
+            attention_dropout,
+            activation_dropout,
+            1e-5,
+            true,
+            false,
+            true,
+            decoder};
   }
 };
 
@@ -68,9 +79,14 @@ struct WhisperEncoder final : Model {
   LayerNorm layer_norm;
 
   WhisperEncoder(const Scope& w, const Json& json)
-      : c(json), conv1(w / "conv1", c.num_mel_bins, c.d_model, {3}, {.padding = {1}}), conv2(w / "conv2", c.d_model, c.d_model, {3}, {.stride = {2}, .padding = {1}}),
-        embed_positions((w / "embed_positions").buffer("weight", {c.max_source_positions, c.d_model}, Init::of(source_positions(c.max_source_positions, c.d_model)))),
-        layers(make_layers<Seq2SeqLayer>(w / "layers", c.encoder_layers, c.side(false))), layer_norm(w / "layer_norm", c.d_model, 1e-5) {
+      : c(json),
+        conv1(w / "conv1", c.num_mel_bins, c.d_model, {3}, {.padding = {1}}),
+        conv2(w / "conv2", c.d_model, c.d_model, {3}, {.stride = {2}, .padding = {1}}),
+        embed_positions((w / "embed_positions")
+                            .buffer("weight", {c.max_source_positions, c.d_model},
+                                    Init::of(source_positions(c.max_source_positions, c.d_model)))),
+        layers(make_layers<Seq2SeqLayer>(w / "layers", c.encoder_layers, c.side(false))),
+        layer_norm(w / "layer_norm", c.d_model, 1e-5) {
     config_ = json;
   }
   Outputs forward(const Inputs& in) const override {  // input_features [B, M, F] -> [B, P, C]
@@ -78,8 +94,9 @@ struct WhisperEncoder final : Model {
     if (!features.defined()) throw ValueError("whisper: `input_features` are missing");
     const int64_t expected = c.max_source_positions * 2;
     if (features.rank() != 3 || features.dim(1) != c.num_mel_bins || features.dim(2) != expected)
-      throw ValueError({"Whisper expects the mel input features to be of length ", expected, " with ", c.num_mel_bins, " bins, but found ", features.shape().str(),
-                        ". Make sure to pad the input mel features to ", expected, "."});
+      throw ValueError({"Whisper expects the mel input features to be of length ", expected, " with ", c.num_mel_bins,
+                        " bins, but found ", features.shape().str(), ". Make sure to pad the input mel features to ",
+                        expected, "."});
     Tensor x = gelu(conv2(gelu(conv1(features.to(conv1.weight.dtype()))))).transpose(1, 2);
     x = dropout(x + embed_positions, in.dropout(c.dropout));
     Inputs plain = in;
@@ -108,19 +125,27 @@ struct WhisperDecoder final : Model {
   LayerNorm layer_norm;
 
   WhisperDecoder(const Scope& w, const Json& json)
-      : c(json), embed_tokens(w / "embed_tokens", c.vocab_size, c.d_model, c.pad_token_id), embed_positions(w / "embed_positions", c.max_target_positions, c.d_model),
-        layers(make_layers<Seq2SeqLayer>(w / "layers", c.decoder_layers, c.side(true))), layer_norm(w / "layer_norm", c.d_model, 1e-5) {
+      : c(json),
+        embed_tokens(w / "embed_tokens", c.vocab_size, c.d_model, c.pad_token_id),
+        embed_positions(w / "embed_positions", c.max_target_positions, c.d_model),
+        layers(make_layers<Seq2SeqLayer>(w / "layers", c.decoder_layers, c.side(true))),
+        layer_norm(w / "layer_norm", c.d_model, 1e-5) {
     config_ = json;
   }
   Outputs forward(const Inputs& in) const override {  // ids [B, T] -> [B, T, C]
     Tensor x = embeds_or(in, embed_tokens);
     const int64_t T = x.dim(1), past = past_length(in);
-    if (past + T > c.max_target_positions) throw ValueError({"the text has ", past + T, " tokens, the model takes ", c.max_target_positions});
+    if (past + T > c.max_target_positions)
+      throw ValueError({"the text has ", past + T, " tokens, the model takes ", c.max_target_positions});
     const Tensor& given = in.tensor("position_ids");
-    x = x + embed_positions(given.defined() ? given : arange(static_cast<double>(past), static_cast<double>(past + T), 1, DType::i64).unsqueeze(0));
+    x = x + embed_positions(
+                given.defined()
+                    ? given
+                    : arange(static_cast<double>(past), static_cast<double>(past + T), 1, DType::i64).unsqueeze(0));
     x = dropout(x, in.dropout(c.dropout));
     Recorder recorder(in);
-    const Seq2SeqStep step{in, causal_mask(in.tensor("attention_mask")), {}, in.tensor("encoder_hidden_states"), recorder};
+    const Seq2SeqStep step{
+        in, causal_mask(in.tensor("attention_mask")), {}, in.tensor("encoder_hidden_states"), recorder};
     for (const Seq2SeqLayer& layer : layers) {
       recorder.hidden(x);
       if (in.training && c.decoder_layerdrop > 0 && next_uniform() < c.decoder_layerdrop) continue;
@@ -139,8 +164,12 @@ struct WhisperDecoder final : Model {
 struct WhisperModel final : Model {
   WhisperEncoder encoder;
   WhisperDecoder decoder;
-  WhisperModel(const Scope& w, const Json& json) : encoder(w / "encoder", json), decoder(w / "decoder", json) { config_ = json; }
-  Outputs encode(const Inputs& in) const override { return in.training ? encoder.forward(augmented(in)) : encoder.forward(in); }
+  WhisperModel(const Scope& w, const Json& json) : encoder(w / "encoder", json), decoder(w / "decoder", json) {
+    config_ = json;
+  }
+  Outputs encode(const Inputs& in) const override {
+    return in.training ? encoder.forward(augmented(in)) : encoder.forward(in);
+  }
   // SpecAugment over frames and mel bins, in training only.
   Inputs augmented(Inputs in) const {
     const WhisperConfig& c = encoder.c;
@@ -148,11 +177,20 @@ struct WhisperModel final : Model {
     if (!c.apply_spec_augment || !x.defined() || x.rank() != 3) return in;
     const Tensor& mask = in.tensor("attention_mask");
     if (c.mask_time_prob > 0) {
-      const std::vector<int64_t> lengths = mask.defined() ? sum(mask.to(DType::i64), {-1}).to_ints() : std::vector<int64_t>{};
-      x = masked_fill(x, spec_augment_mask(x.dim(0), x.dim(2), c.mask_time_prob, c.mask_time_length, lengths, c.mask_time_min_masks).unsqueeze(1), 0);
+      const std::vector<int64_t> lengths =
+          mask.defined() ? sum(mask.to(DType::i64), {-1}).to_ints() : std::vector<int64_t>{};
+      x = masked_fill(
+          x,
+          spec_augment_mask(x.dim(0), x.dim(2), c.mask_time_prob, c.mask_time_length, lengths, c.mask_time_min_masks)
+              .unsqueeze(1),
+          0);
     }
     if (c.mask_feature_prob > 0)
-      x = masked_fill(x, spec_augment_mask(x.dim(0), x.dim(1), c.mask_feature_prob, c.mask_feature_length, {}, c.mask_feature_min_masks).unsqueeze(2), 0);
+      x = masked_fill(x,
+                      spec_augment_mask(x.dim(0), x.dim(1), c.mask_feature_prob, c.mask_feature_length, {},
+                                        c.mask_feature_min_masks)
+                          .unsqueeze(2),
+                      0);
     in.set("input_features", x);
     return in;
   }
@@ -170,7 +208,8 @@ struct WhisperModel final : Model {
 struct WhisperForConditionalGeneration final : Model {
   WhisperModel model;
   Linear proj_out;
-  WhisperForConditionalGeneration(const Scope& w, const Json& json) : model(w / "model", json), proj_out(model.decoder.embed_tokens.weight(), Tensor()) {
+  WhisperForConditionalGeneration(const Scope& w, const Json& json)
+      : model(w / "model", json), proj_out(model.decoder.embed_tokens.weight(), Tensor()) {
     w.tie("proj_out.weight", model.decoder.embed_tokens.name());
   }
   Outputs forward(const Inputs& given) const override {
@@ -178,7 +217,8 @@ struct WhisperForConditionalGeneration final : Model {
     const Tensor& labels = given.tensor("labels");
     const WhisperConfig& c = model.decoder.c;
     if (labels.defined() && labels.dim(1) > c.max_target_positions)
-      throw ValueError({"Labels' sequence length ", labels.dim(1), " cannot exceed the maximum allowed length of ", c.max_target_positions, " tokens."});
+      throw ValueError({"Labels' sequence length ", labels.dim(1), " cannot exceed the maximum allowed length of ",
+                        c.max_target_positions, " tokens."});
     if (labels.defined() && !in.has("decoder_input_ids") && !in.has("decoder_inputs_embeds"))
       in.set("decoder_input_ids", shift_tokens_right(labels, c.pad_token_id, c.decoder_start_token_id));
     const Outputs h = model.forward(in);
@@ -202,16 +242,19 @@ struct WhisperForConditionalGeneration final : Model {
 struct WhisperForCausalLM final : Model {
   WhisperDecoder decoder;
   Linear proj_out;
-  WhisperForCausalLM(const Scope& w, const Json& json) : decoder(w / "model" / "decoder", json), proj_out(decoder.embed_tokens.weight(), Tensor()) {
+  WhisperForCausalLM(const Scope& w, const Json& json)
+      : decoder(w / "model" / "decoder", json), proj_out(decoder.embed_tokens.weight(), Tensor()) {
     w.tie("proj_out.weight", decoder.embed_tokens.name());
   }
   Outputs forward(const Inputs& in) const override {
     Inputs d = in;
-    if (const Value* e = in.find("encoder_outputs")) d.set("encoder_hidden_states", e->is_tensor() ? e->tensor() : e->named().tensor("last_hidden_state"));
+    if (const Value* e = in.find("encoder_outputs"))
+      d.set("encoder_hidden_states", e->is_tensor() ? e->tensor() : e->named().tensor("last_hidden_state"));
     const Outputs h = decoder.forward(d);
     const Tensor logits = proj_out(h.tensor("last_hidden_state"));
     Outputs out;
-    out.set("loss", token_loss(logits, in.tensor("labels"))).set("logits", logits);  // the reference does not shift here
+    out.set("loss", token_loss(logits, in.tensor("labels")))
+        .set("logits", logits);  // the reference does not shift here
     pass_on(out, h);
     return out;
   }
@@ -231,9 +274,12 @@ struct WhisperForAudioClassification final : Model {
   Tensor layer_weights;
   Linear projector, classifier;
   WhisperForAudioClassification(const Scope& w, const Json& json)
-      : encoder(w / "encoder", json), projector(w / "projector", encoder.c.d_model, encoder.c.classifier_proj_size), classifier(w / "classifier", encoder.c.classifier_proj_size, num_labels(json)) {
+      : encoder(w / "encoder", json),
+        projector(w / "projector", encoder.c.d_model, encoder.c.classifier_proj_size),
+        classifier(w / "classifier", encoder.c.classifier_proj_size, num_labels(json)) {
     const int64_t states = encoder.c.encoder_layers + 1;
-    if (encoder.c.use_weighted_layer_sum) layer_weights = w.param("layer_weights", {states}, Init::fill(1.0 / static_cast<double>(states)));
+    if (encoder.c.use_weighted_layer_sum)
+      layer_weights = w.param("layer_weights", {states}, Init::fill(1.0 / static_cast<double>(states)));
   }
   Outputs forward(const Inputs& given) const override {
     Inputs in = given;
@@ -258,7 +304,8 @@ struct WhisperForAudioClassification final : Model {
 void register_whisper(ModelRegistry& r) {
   r.family("whisper", "model")
       .add("WhisperModel", make<WhisperModel>(), {"AutoModel"})
-      .add("WhisperForConditionalGeneration", make<WhisperForConditionalGeneration>(), {"AutoModelForSpeechSeq2Seq", "AutoModelWithLMHead"})
+      .add("WhisperForConditionalGeneration", make<WhisperForConditionalGeneration>(),
+           {"AutoModelForSpeechSeq2Seq", "AutoModelWithLMHead"})
       .add("WhisperForCausalLM", make<WhisperForCausalLM>(), {"AutoModelForCausalLM"})
       .add("WhisperForAudioClassification", make<WhisperForAudioClassification>(), {"AutoModelForAudioClassification"})
       .add("WhisperDecoder", make<WhisperDecoder>())

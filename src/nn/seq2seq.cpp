@@ -6,8 +6,11 @@
 namespace transformers {
 
 MultiHeadAttention::MultiHeadAttention(const Scope& w, const Seq2SeqSide& s, int64_t index)
-    : layer(index), head_dim(s.heads > 0 && s.width % s.heads == 0 ? s.width / s.heads : 0), dropout(s.attention_dropout) {
-  if (head_dim < 1) throw ConfigError({"config: width ", s.width, " is not a multiple of ", s.heads, " attention heads at ", w.path()});
+    : layer(index),
+      head_dim(s.heads > 0 && s.width % s.heads == 0 ? s.width / s.heads : 0),
+      dropout(s.attention_dropout) {
+  if (head_dim < 1)
+    throw ConfigError({"config: width ", s.width, " is not a multiple of ", s.heads, " attention heads at ", w.path()});
   k_proj = Linear(w / "k_proj", s.width, s.width, s.bias && s.key_bias);
   v_proj = Linear(w / "v_proj", s.width, s.width, s.bias);
   q_proj = Linear(w / "q_proj", s.width, s.width, s.bias);
@@ -15,9 +18,9 @@ MultiHeadAttention::MultiHeadAttention(const Scope& w, const Seq2SeqSide& s, int
 }
 
 Tensor MultiHeadAttention::self(const Tensor& x, const Seq2SeqStep& s) const {
-  const Tensor q = split_heads(q_proj(x), head_dim);                                   // [B, H, T, D]
+  const Tensor q = split_heads(q_proj(x), head_dim);  // [B, H, T, D]
   Tensor k = split_heads(k_proj(x), head_dim), v = split_heads(v_proj(x), head_dim);
-  if (s.mask.causal && s.in.cache) std::tie(k, v) = s.in.cache->update(layer, k, v);   // [B, H, S, D]
+  if (s.mask.causal && s.in.cache) std::tie(k, v) = s.in.cache->update(layer, k, v);  // [B, H, S, D]
   AttentionOptions o = s.mask;
   o.dropout = s.in.dropout(dropout);
   o.head_mask = head_mask_of(s.in, layer);
@@ -41,7 +44,10 @@ Tensor MultiHeadAttention::cross(const Tensor& x, const Seq2SeqStep& s) const {
 }
 
 Seq2SeqLayer::Seq2SeqLayer(const Scope& w, const Seq2SeqSide& s, int64_t index)
-    : side(s), self_attn(w / "self_attn", s, index), self_attn_layer_norm(w / "self_attn_layer_norm", s.width, s.layer_norm_eps), act(s.activation) {
+    : side(s),
+      self_attn(w / "self_attn", s, index),
+      self_attn_layer_norm(w / "self_attn_layer_norm", s.width, s.layer_norm_eps),
+      act(s.activation) {
   if (s.cross_attention) {
     encoder_attn.emplace(w / "encoder_attn", s, index);
     encoder_attn_layer_norm = LayerNorm(w / "encoder_attn_layer_norm", s.width, s.layer_norm_eps);
@@ -60,7 +66,8 @@ Tensor Seq2SeqLayer::operator()(const Tensor& input, const Seq2SeqStep& s) const
   Tensor x = block(input, self_attn_layer_norm, [&](const Tensor& h) { return self_attn.self(h, s); });
   if (encoder_attn && (s.encoder.defined() || (s.in.cache && s.in.cache->cross(self_attn.layer).first.defined())))
     x = block(x, encoder_attn_layer_norm, [&](const Tensor& h) { return encoder_attn->cross(h, s); });
-  return block(x, final_layer_norm, [&](const Tensor& h) { return fc2(dropout(act(fc1(h)), s.in.dropout(side.activation_dropout))); });
+  return block(x, final_layer_norm,
+               [&](const Tensor& h) { return fc2(dropout(act(fc1(h)), s.in.dropout(side.activation_dropout))); });
 }
 
 Tensor shift_tokens_right(const Tensor& ids, int64_t pad, int64_t start) {

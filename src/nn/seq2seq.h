@@ -13,8 +13,8 @@ struct Seq2SeqSide {
   int64_t width = 0, heads = 1, ffn = 0, layers = 0;
   std::string activation = "gelu";
   double dropout = 0, attention_dropout = 0, activation_dropout = 0, layer_norm_eps = 1e-5;
-  bool pre_norm = false;      ///< Norms before the blocks (Whisper, mBART) instead of after (BART).
-  bool key_bias = true;       ///< Whisper's k_proj has none.
+  bool pre_norm = false;  ///< Norms before the blocks (Whisper, mBART) instead of after (BART).
+  bool key_bias = true;   ///< Whisper's k_proj has none.
   bool bias = true;
   bool cross_attention = false;
 };
@@ -23,7 +23,7 @@ struct Seq2SeqSide {
 struct Seq2SeqStep {
   const Inputs& in;
   AttentionOptions mask, cross_mask;
-  Tensor encoder;             ///< [B, S, C] for cross-attention; undefined: that block is skipped.
+  Tensor encoder;  ///< [B, S, C] for cross-attention; undefined: that block is skipped.
   Recorder& recorder;
 };
 
@@ -51,11 +51,12 @@ struct Seq2SeqLayer {
 
 /// Decoder inputs from labels: start token in front, the last one dropped, -100 becomes padding.
 Tensor shift_tokens_right(const Tensor& ids, int64_t pad, int64_t start);
-/// Rows of an endless table: sines of p / 10000^(i / (width / 2 - 1)) in the first half, cosines in the second; positions
-/// int64 [B, T] -> f32 [B, T, width]; the row `zero_row` is zero (M2M100, Speech2Text).
+/// Rows of an endless table: sines of p / 10000^(i / (width / 2 - 1)) in the first half, cosines in the second;
+/// positions int64 [B, T] -> f32 [B, T, width]; the row `zero_row` is zero (M2M100, Speech2Text).
 Tensor sinusoids_of(const Tensor& positions, int64_t width, int64_t zero_row);
 /// Encoder results of a call: "encoder_outputs" as given, else what `run` makes.
-template <class F> Outputs encoder_outputs_or(const Inputs& in, F&& run) {
+template <class F>
+Outputs encoder_outputs_or(const Inputs& in, F&& run) {
   if (const Value* given = in.find("encoder_outputs")) {
     Outputs out;
     if (given->is_tensor()) out.set("last_hidden_state", *given);

@@ -7,9 +7,12 @@
 
 namespace transformers {
 
-Tensor spec_augment_mask(int64_t batch, int64_t length, double probability, int64_t span, const std::vector<int64_t>& lengths, int64_t min_spans) {
+Tensor spec_augment_mask(int64_t batch, int64_t length, double probability, int64_t span,
+                         const std::vector<int64_t>& lengths, int64_t min_spans) {
   if (span < 1) throw ValueError("`mask_length` has to be bigger than 0.");
-  if (span > length) throw ValueError({"`mask_length` has to be smaller than `sequence_length`, but got `mask_length`: ", span, " and `sequence_length`: ", length});
+  if (span > length)
+    throw ValueError({"`mask_length` has to be smaller than `sequence_length`, but got `mask_length`: ", span,
+                      " and `sequence_length`: ", length});
   const double epsilon = next_uniform();  // rounds the number of spans up or down at random, the same for all rows
   const auto spans_of = [&](int64_t n) {
     int64_t count = static_cast<int64_t>(probability * static_cast<double>(n) / static_cast<double>(span) + epsilon);
