@@ -21,3 +21,9 @@ add_executable(conformance ${CONFORMANCE_SOURCES})
 target_include_directories(conformance PRIVATE ${CMAKE_SOURCE_DIR}/src)
 target_compile_definitions(conformance PRIVATE TRANSFORMERS_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 target_link_libraries(conformance PRIVATE transformers OpenMP::OpenMP_CXX)
+
+# The areas on the repository's own data; the real models are skipped, in words, where they were not fetched.
+foreach(area models chat_templates checkpoints quantization realmodels)
+  add_test(NAME conformance_${area} COMMAND conformance ${area} ${CMAKE_SOURCE_DIR}/tests/conformance/data/${area})
+endforeach()
+add_test(NAME conformance_tokenizers COMMAND conformance tokenizers ${CMAKE_SOURCE_DIR}/tests/conformance/data/tokenizers --only components,small,sentencepiece)

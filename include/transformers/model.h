@@ -1,5 +1,6 @@
 // Models: named inputs and outputs, caches' handle, parameters, and the base class of every architecture and head.
 #pragma once
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -90,6 +91,12 @@ struct Parameter {
   bool frozen = false;                 ///< A parameter that set_requires_grad(true) leaves alone (a fixed backbone).
 };
 
+/// One layer that holds weights: its place in the module tree and how Python prints it.
+struct ModuleEntry {
+  std::string path;         ///< "encoder.layer.0.attention.self.query"
+  std::string text;         ///< "Linear(in_features=10, out_features=10, bias=True)"
+};
+
 /// What loading found. Names are full parameter names.
 struct LoadReport {
   std::vector<std::string> missing_keys, unexpected_keys;
@@ -102,7 +109,8 @@ class Model {
  public:
   virtual ~Model() = default;
   virtual Outputs forward(const Inputs& in) const = 0;
-  Outputs operator()(const Inputs& in) const { return forward(in); }
+  /// forward, where the config's output_attentions and output_hidden_states count as asked for.
+  Outputs operator()(const Inputs& in) const;
 
   // ---- facts --------------------------------------------------------------------------------------------------------
   const Json& config() const { return config_; }
@@ -126,8 +134,13 @@ class Model {
   void save_pretrained(const std::string& folder, const std::string& max_shard_size = "5GB") const;
   /// Vocabulary rows of the input embedding and of the output layer become `size` (new rows: normal, initializer_range).
   virtual void resize_token_embeddings(int64_t size);
-  /// Module tree as Python's print(model) shows it.
+  /// Module tree as Python's print(model) shows it: the layers that hold weights (dropouts and activations are not
+  /// modules here). Inner modules have the name of their member in capitals, as their Python class is not known.
   std::string str() const;
+  /// Removes attention heads: layer -> heads, numbered as before any pruning. Heads already gone are skipped; the config's
+  /// pruned_heads grows, so a saved model loads in its pruned form. Throws UnsupportedError where the reference has no
+  /// pruning, ValueError on a layer or head that is not there and when no head would be left.
+  void prune_heads(const std::map<int64_t, std::vector<int64_t>>& heads);
 
   /// The table of input tokens and the layer that gives logits over the vocabulary; nullptr where there is none.
   virtual const Embedding* input_embeddings() const { return nullptr; }
@@ -148,14 +161,29 @@ class Model {
   /// Name of the main input ("input_ids", "input_features", "pixel_values", "input_values").
   virtual const char* main_input_name() const { return "input_ids"; }
 
+  /// Puts `by` in the place of a parameter, in its layer and in the list.
+  using Replace = std::function<void(Tensor& parameter, const Tensor& by)>;
+  /// What prune_heads asks of an architecture: remove these heads from one layer's attention, dividing its config's heads.
+  virtual void prune_attention(int64_t layer, const std::vector<int64_t>& heads, const Replace& replace);
+
  protected:
   Json config_, generation_config_;
   std::string class_name_, model_type_;
   LoadReport report_;
   DType dtype_ = DType::f32;
   std::shared_ptr<std::vector<Parameter>> parameters_ = std::make_shared<std::vector<Parameter>>();
+  std::shared_ptr<std::vector<ModuleEntry>> modules_ = std::make_shared<std::vector<ModuleEntry>>();
   std::shared_ptr<std::map<std::string, std::string>> tied_ = std::make_shared<std::map<std::string, std::string>>();
   friend class ModelLoader;
 };
+
+/// Bytes that training or inference needs for the weights and what goes with them (activations and caches not counted).
+struct MemoryEstimate {
+  int64_t weights = 0, optimizer = 0, gradients = 0;
+  int64_t total() const { return weights + optimizer + gradients; }
+};
+/// `bits` per weight: 32, 16, 8, 4 ... Optimizer "" (inference: no gradients, 4 bytes per parameter otherwise), "adam" or
+/// "adamw" (two f32 states, 8 bytes), "adamw_8bit" (2), "sgd" (momentum, 4), "adafactor" (4). Throws ValueError.
+MemoryEstimate estimate_memory(int64_t parameters, int64_t bits, const std::string& optimizer = "");
 
 }  // namespace transformers

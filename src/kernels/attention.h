@@ -18,6 +18,7 @@ void attention_product(const float* a, int64_t row, int64_t column, const float*
 
 struct AttentionSoftmax {
   float scale = 1;                  ///< Of the scores, before everything else; positive.
+  bool rough = false;               ///< Probabilities need no more than bf16's precision (relative error 1e-4).
   float softcap = 0;
   const uint8_t* keys = nullptr;    ///< [keys], 0 = hidden
   const float* low = nullptr;       ///< [queries]: key k is seen when low < k <= high, k counted from first_key

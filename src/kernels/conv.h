@@ -26,6 +26,11 @@ template <class T> void im2col(const ConvGeometry& g, int64_t channels, const T*
 /// The adjoint: adds all columns into x.
 template <class T> void col2im(const ConvGeometry& g, int64_t channels, const T* columns, T* x);
 
+/// One output plane of a depthwise convolution with stride[2] = 1; the input plane is zero-padded on all sides, its rows are
+/// `row` and its planes `plane` apart, with kDepthwiseSlack readable values after the last.
+inline constexpr int64_t kDepthwiseSlack = 64;
+void depthwise_plane(const ConvGeometry& g, const float* padded, int64_t row, int64_t plane, const float* w, float* y) noexcept;
+
 /// oneDNN forward (f32, bf16), bias may be null; false when it has no fast kernel here (nothing was written then).
 bool conv_onednn(DType type, const ConvGeometry& g, const void* x, const void* w, const void* bias, void* y);
 

@@ -43,6 +43,23 @@ template <class F> void each_row(const ConvGeometry& g, F&& f) {
       }
 }
 
+// Output planes [first, last) of a depthwise convolution, each from a padded copy of its input plane.
+void depthwise_planes(const ConvGeometry& g, const float* x, const float* w, float* y, int64_t first, int64_t last) {
+  const int64_t row = g.in[2] + 2 * g.pad[2], plane = row * (g.in[1] + 2 * g.pad[1]), og = g.cout / g.groups;
+  std::vector<float> padded(static_cast<size_t>(plane * (g.in[0] + 2 * g.pad[0]) + kDepthwiseSlack));
+  int64_t held = -1;
+  for (int64_t p = first; p < last; ++p) {
+    const int64_t source = p / g.cout * g.cin + p % g.cout / og;
+    if (source != held)
+      for (int64_t z = 0; z < g.in[0]; ++z)
+        for (int64_t r = 0; r < g.in[1]; ++r)
+          std::memcpy(padded.data() + (z + g.pad[0]) * plane + (r + g.pad[1]) * row + g.pad[2], x + (source * g.in[0] * g.in[1] + z * g.in[1] + r) * g.in[2],
+                      static_cast<size_t>(g.in[2]) * sizeof(float));
+    held = source;
+    depthwise_plane(g, padded.data(), row, plane, w + p % g.cout * g.taps(), y + p * g.out_size());
+  }
+}
+
 bool depthwise(const ConvGeometry& g) { return g.cin == g.groups && g.groups > 1; }
 // A 1x1 kernel without stride or padding: x itself is the matrix of columns.
 bool pointwise(const ConvGeometry& g) {
@@ -101,6 +118,8 @@ template <class T> void conv_forward(const ConvGeometry& g, const T* x, const T*
   const int64_t L = g.out_size(), taps = g.taps(), cg = g.cin / g.groups, og = g.cout / g.groups, K = cg * taps, step = g.stride[2];
   if (depthwise(g)) {
     parallel_for(g.batch * g.cout, std::max<int64_t>(1, 16384 / std::max<int64_t>(1, taps * L)), [&](int64_t first, int64_t last) {
+      if constexpr (std::is_same_v<T, float>)
+        if (step == 1) return depthwise_planes(g, x, w, y, first, last);
       for (int64_t p = first; p < last; ++p) {
         const T* plane = x + (p / g.cout * g.cin + p % g.cout / og) * g.in_size();
         const T* kernel = w + p % g.cout * taps;

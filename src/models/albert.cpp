@@ -13,6 +13,7 @@ struct AlbertConfig : BertConfig {
       : BertConfig(with_defaults(j, {{"vocab_size", 30000}, {"hidden_size", 4096}, {"num_attention_heads", 64}, {"intermediate_size", 16384}, {"hidden_act", "gelu_new"},
                                      {"hidden_dropout_prob", 0.0}, {"attention_probs_dropout_prob", 0.0}})) {
     embedding_size = size("embedding_size", 128);
+    if (json["pruned_heads"].is_object() && json["pruned_heads"].size() > 0) throw UnsupportedError("ALBERT: pruned_heads are not supported, as depths share layers");
   }
   int64_t num_hidden_groups = size("num_hidden_groups", 1);
   int64_t inner_group_num = size("inner_group_num", 1);

@@ -14,8 +14,15 @@ Seq2SeqSide BartConfig::decoder_side() const {
   return {d_model, decoder_attention_heads, decoder_ffn_dim, decoder_layers, activation_function, dropout, attention_dropout, activation_dropout, 1e-5, pre_norm, true, true, true};
 }
 
+Tensor BartConfig::shifted(const Tensor& ids) const {
+  if (!wraps_labels) return shift_tokens_right(ids, pad_token_id, decoder_start_token_id);
+  const Tensor known = masked_fill(ids, eq(ids, -100), static_cast<double>(pad_token_id));
+  const Tensor last = clamp(sum(ne(known, static_cast<double>(pad_token_id)), {1}, true) - 1, 0, static_cast<double>(ids.dim(1) - 1));
+  return cat({gather(known, 1, last), known.slice(1, 0, ids.dim(1) - 1)}, 1);
+}
+
 // The fixed table of Marian and Pegasus: sines in the first half, cosines in the second.
-static Tensor sinusoids(int64_t positions, int64_t width) {
+static Tensor interleaved_sinusoids(int64_t positions, int64_t width) {
   Tensor t = Tensor::empty({positions, width});
   const int64_t sines = width / 2 + width % 2;
   for (int64_t p = 0; p < positions; ++p)
@@ -28,29 +35,52 @@ static Tensor sinusoids(int64_t positions, int64_t width) {
 }
 
 BartStack::BartStack(const Scope& w, const BartConfig& config, bool decoder, const Embedding& table) : c(config), is_decoder(decoder), embed_tokens(table) {
-  const Init fixed = c.sinusoidal ? Init::of(sinusoids(c.max_position_embeddings, c.d_model)) : Init{};
-  embed_positions = Embedding(w / "embed_positions", c.max_position_embeddings + c.position_offset, c.d_model, -1, fixed);
+  if (c.positions == BartConfig::Positions::learned) {
+    embed_positions = Embedding(w / "embed_positions", c.max_position_embeddings + c.position_offset, c.d_model);
+  } else if (c.positions == BartConfig::Positions::sinusoidal) {
+    // Checked by the table itself before the sines are made: a size beyond memory ends in a ConfigError.
+    fixed_positions = (w / "embed_positions").buffer("weight", {c.max_position_embeddings, c.d_model}, Init::zero());
+    if (!(w / "embed_positions").has("weight")) fixed_positions.copy_(interleaved_sinusoids(c.max_position_embeddings, c.d_model));
+  }
   if (c.embedding_norm) layernorm_embedding = LayerNorm(w / "layernorm_embedding", c.d_model, 1e-5);
   const Seq2SeqSide side = decoder ? c.decoder_side() : c.encoder_side();
   layers = make_layers<Seq2SeqLayer>(w / "layers", side.layers, side);
   if (c.final_norm) layer_norm = LayerNorm(w / "layer_norm", c.d_model, 1e-5);
 }
 
+Tensor BartStack::position_embeddings(const Inputs& in, int64_t past, int64_t T) const {
+  if (c.positions == BartConfig::Positions::computed) {  // numbered without the padding, which gets a row of zeros
+    const Tensor& ids = in.tensor("input_ids");
+    const double first = static_cast<double>(past + c.pad_token_id + 1), pad = static_cast<double>(c.pad_token_id);
+    Tensor positions = arange(first, first + static_cast<double>(T), 1, DType::i64).unsqueeze(0);
+    if (ids.defined()) {
+      const Tensor seen = ne(ids, pad).to(DType::i64);
+      positions = (cumsum(seen, 1) + past) * seen + c.pad_token_id;
+    }
+    return sinusoids_of(positions, c.d_model, c.pad_token_id);
+  }
+  if (past + T > c.max_position_embeddings) throw ValueError({"the input has ", past + T, " tokens, the model takes ", c.max_position_embeddings});
+  if (fixed_positions.defined()) return fixed_positions.narrow(0, past, T).unsqueeze(0);
+  const double first = static_cast<double>(past + c.position_offset);
+  return embed_positions(arange(first, first + static_cast<double>(T), 1, DType::i64).unsqueeze(0));
+}
+
 Outputs BartStack::operator()(const Inputs& in) const {
   Tensor x = embeds_or(in, embed_tokens);                                                       // [B, T, C]
-  if (c.scale_embedding && !in.tensor("inputs_embeds").defined()) x = x * std::sqrt(static_cast<double>(c.d_model));
-  const int64_t T = x.dim(1), past = is_decoder ? past_length(in) : 0;
-  if (past + T > c.max_position_embeddings)
-    throw ValueError({"the input has ", past + T, " tokens, the model takes ", c.max_position_embeddings});
-  const double first = static_cast<double>(past + c.position_offset);
-  x = x + embed_positions(arange(first, first + static_cast<double>(T), 1, DType::i64).unsqueeze(0));
-  if (c.embedding_norm) x = layernorm_embedding(x);
+  const bool scale_given = is_decoder && c.scale_given_embeds;
+  if (c.scale_embedding && (scale_given || !in.tensor("inputs_embeds").defined())) x = x * std::sqrt(static_cast<double>(c.d_model));
+  const Tensor positions = position_embeddings(in, is_decoder ? past_length(in) : 0, x.dim(1)).to(x.dtype());
+  if (!c.embedding_norm) x = x + positions;
+  else if (c.norm_before_positions && is_decoder) x = layernorm_embedding(x) + positions;
+  else x = layernorm_embedding(x + positions);
   x = dropout(x, in.dropout(c.dropout));
   Recorder recorder(in);
   const Tensor& mask = in.tensor("attention_mask");
   const Seq2SeqStep step{in, is_decoder ? causal_mask(mask) : padding_mask(mask), padding_mask(in.tensor("encoder_attention_mask")), in.tensor("encoder_hidden_states"), recorder};
+  const double layerdrop = in.dropout(is_decoder ? c.decoder_layerdrop : c.encoder_layerdrop);
   for (const Seq2SeqLayer& layer : layers) {
     recorder.hidden(x);
+    if (layerdrop > 0 && next_uniform() < layerdrop) continue;
     x = layer(x, step);
   }
   if (c.final_norm) x = layer_norm(x);
@@ -61,9 +91,15 @@ Outputs BartStack::operator()(const Inputs& in) const {
   return out;
 }
 
+static Embedding shared_table(const Scope& w, const BartConfig& c) {
+  return Embedding(c.decoder_vocab_size > 0 ? w / "encoder.embed_tokens" : w / "shared", c.vocab_size, c.d_model, c.pad_token_id);
+}
 BartModel::BartModel(const Scope& w, const BartConfig& config)
-    : c(config), shared(w / "shared", c.vocab_size, c.d_model, c.pad_token_id), encoder(w / "encoder", c, false, shared), decoder(w / "decoder", c, true, shared) {
+    : c(config), shared(shared_table(w, c)),
+      decoder_table(c.decoder_vocab_size > 0 ? Embedding(w / "decoder.embed_tokens", c.decoder_vocab_size, c.d_model, c.pad_token_id) : shared),
+      encoder(w / "encoder", c, false, shared), decoder(w / "decoder", c, true, decoder_table) {
   config_ = c.json;
+  if (c.decoder_vocab_size > 0) return;
   w.tie("encoder.embed_tokens.weight", shared.name());
   w.tie("decoder.embed_tokens.weight", shared.name());
 }
@@ -79,7 +115,7 @@ Outputs BartModel::forward(const Inputs& in) const {
   Inputs d = decoder_inputs(in);
   if (!d.has("input_ids") && !d.has("inputs_embeds")) {
     if (!in.has("input_ids")) throw ValueError("If no `decoder_input_ids` or `decoder_inputs_embeds` are passed, `input_ids` cannot be `None`.");
-    d.set("input_ids", shift_tokens_right(in.tensor("input_ids"), c.pad_token_id, c.decoder_start_token_id));
+    d.set("input_ids", c.shifted(in.tensor("input_ids")));
   }
   d.set("encoder_hidden_states", encoded.tensor("last_hidden_state")).set("encoder_attention_mask", in.tensor("attention_mask"));
   return seq2seq_outputs(encoded, decoder(d));
@@ -91,17 +127,26 @@ struct ConditionalGeneration final : Model {
   BartModel model;
   Linear lm_head;
   Tensor final_logits_bias;
-  ConditionalGeneration(const Scope& w, const BartConfig& c) : model(w / "model", c), final_logits_bias(w.buffer("final_logits_bias", {1, c.vocab_size}, Init::zero())) {
-    lm_head = Linear(model.shared.weight(), Tensor());
-    w.tie("lm_head.weight", model.shared.name());
+  ConditionalGeneration(const Scope& w, const BartConfig& c) : model(w / "model", c) {
+    const int64_t V = model.decoder_table.count();
+    if (c.logits_bias) final_logits_bias = w.buffer("final_logits_bias", {1, V}, Init::zero());
+    if (c.tie_word_embeddings) {
+      lm_head = Linear(model.decoder_table.weight(), Tensor());
+      w.tie("lm_head.weight", model.decoder_table.name());
+    } else {
+      lm_head = Linear(w / "lm_head", c.d_model, V, false);
+    }
   }
   Outputs forward(const Inputs& given) const override {
     Inputs in = given;
     const Tensor& labels = given.tensor("labels");
     if (labels.defined() && !in.has("decoder_input_ids") && !in.has("decoder_inputs_embeds"))
-      in.set("decoder_input_ids", shift_tokens_right(labels, model.c.pad_token_id, model.c.decoder_start_token_id));
+      in.set("decoder_input_ids", model.c.shifted(labels));
     const Outputs h = model.forward(in);
-    const Tensor logits = lm_head(h.tensor("last_hidden_state")) + final_logits_bias.to(h.tensor("last_hidden_state").dtype());  // [B, T, V]
+    Tensor x = h.tensor("last_hidden_state");
+    if (in.last_logits_only) x = x.slice(1, x.dim(1) - 1, x.dim(1));
+    Tensor logits = lm_head(x);  // [B, T, V]
+    if (final_logits_bias.defined()) logits = logits + final_logits_bias;
     Outputs out;
     out.set("loss", token_loss(logits, labels)).set("logits", logits);
     pass_on(out, h);
@@ -178,12 +223,18 @@ struct CausalLm final : Model {
   DecoderOnly decoder;
   Linear lm_head;
   CausalLm(const Scope& w, const BartConfig& c) : decoder(w / "model" / "decoder", c) {
-    lm_head = Linear(decoder.embed_tokens.weight(), Tensor());
-    w.tie("lm_head.weight", decoder.embed_tokens.name());
+    if (c.tie_word_embeddings) {
+      lm_head = Linear(decoder.embed_tokens.weight(), Tensor());
+      w.tie("lm_head.weight", decoder.embed_tokens.name());
+    } else {
+      lm_head = Linear(w / "lm_head", c.d_model, c.vocab_size, false);
+    }
   }
   Outputs forward(const Inputs& in) const override {
     const Outputs h = decoder.forward(in);
-    const Tensor logits = lm_head(h.tensor("last_hidden_state"));
+    Tensor x = h.tensor("last_hidden_state");
+    if (in.last_logits_only) x = x.slice(1, x.dim(1) - 1, x.dim(1));
+    const Tensor logits = lm_head(x);
     Outputs out;
     out.set("loss", token_loss(logits, in.tensor("labels"))).set("logits", logits);  // the reference does not shift here
     pass_on(out, h);
@@ -196,21 +247,22 @@ struct CausalLm final : Model {
 
 }  // namespace
 
-void add_bart_family(ModelFamily& f, const std::string& name, std::function<BartConfig(const Json&)> config, bool classification) {
+void add_bart_family(ModelFamily& f, const BartFamily& b) {
   const auto of = [&]<class T>(std::type_identity<T>) -> Factory {
-    return [config](const Scope& w, const Json& json) -> std::unique_ptr<Model> { return std::make_unique<T>(w, config(json)); };
+    return [config = b.config](const Scope& w, const Json& json) -> std::unique_ptr<Model> { return std::make_unique<T>(w, config(json)); };
   };
-  f.add(name + "Model", of(std::type_identity<BartModel>{}), {"AutoModel"});
-  f.add(name + "ForConditionalGeneration", of(std::type_identity<ConditionalGeneration>{}), {"AutoModelForSeq2SeqLM", "AutoModelForMaskedLM", "AutoModelForPreTraining", "AutoModelWithLMHead"});
-  f.add(name + "ForCausalLM", of(std::type_identity<CausalLm>{}), {"AutoModelForCausalLM"});
-  f.add(name + "Decoder", of(std::type_identity<DecoderOnly>{}));
-  if (!classification) return;
-  f.add(name + "ForSequenceClassification", of(std::type_identity<SequenceClassification>{}), {"AutoModelForSequenceClassification"});
-  f.add(name + "ForQuestionAnswering", of(std::type_identity<QuestionAnswering>{}), {"AutoModelForQuestionAnswering"});
+  f.add(b.name + "Model", of(std::type_identity<BartModel>{}), {"AutoModel"});
+  f.add(b.name + b.generation, of(std::type_identity<ConditionalGeneration>{}), b.generation_autos);
+  if (b.causal_lm) f.add(b.name + "ForCausalLM", of(std::type_identity<CausalLm>{}), {"AutoModelForCausalLM"});
+  if (b.causal_lm) f.add(b.name + "Decoder", of(std::type_identity<DecoderOnly>{}));
+  if (b.sequence_classification) f.add(b.name + "ForSequenceClassification", of(std::type_identity<SequenceClassification>{}), {"AutoModelForSequenceClassification"});
+  if (b.question_answering) f.add(b.name + "ForQuestionAnswering", of(std::type_identity<QuestionAnswering>{}), {"AutoModelForQuestionAnswering"});
 }
 
 void register_bart(ModelRegistry& r) {
-  add_bart_family(r.family("bart", "model"), "Bart", [](const Json& j) { return BartConfig(j); }, true);
+  add_bart_family(r.family("bart", "model"), {.name = "Bart", .config = [](const Json& j) { return BartConfig(j); },
+                                              .generation_autos = {"AutoModelForSeq2SeqLM", "AutoModelForMaskedLM", "AutoModelForPreTraining", "AutoModelWithLMHead"},
+                                              .sequence_classification = true, .question_answering = true});
 }
 
 }  // namespace transformers

@@ -8,15 +8,63 @@
 
 namespace transformers {
 
+std::set<int64_t> BertConfig::pruned_heads(int64_t layer) const {
+  std::set<int64_t> heads;
+  const Json& list = json["pruned_heads"][std::to_string(layer)];
+  if (list.is_null()) return heads;
+  if (!list.is_array()) throw ConfigError({"config: pruned_heads of layer ", layer, " is no list"});
+  for (const Json& head : list.as_array()) {
+    if (!head.is_int() || head.as_int() < 0 || head.as_int() >= num_attention_heads) throw ConfigError({"config: pruned_heads of layer ", layer, " names a head that is not there"});
+    heads.insert(head.as_int());
+  }
+  if (static_cast<int64_t>(heads.size()) == num_attention_heads) throw ConfigError({"config: pruned_heads leaves no head in layer ", layer});
+  return heads;
+}
+// Cross-attention is never pruned.
+static BertConfig unpruned(BertConfig c) {
+  c.json.erase("pruned_heads");
+  return c;
+}
+
 BertAttention::BertAttention(const Scope& inner, const Scope& outer, const BertConfig& c, int64_t index, const std::string& type, double scale)
     : layer(index), head_dim(divide_exactly("hidden_size", c.hidden_size, "num_attention_heads", c.num_attention_heads)),
       max_positions(c.max_position_embeddings), position_type(type), dropout_p(c.hidden_dropout_prob),
-      attention_dropout_p(c.attention_probs_dropout_prob), query(inner / "query", c.hidden_size, c.hidden_size),
-      key(inner / "key", c.hidden_size, c.hidden_size), value(inner / "value", c.hidden_size, c.hidden_size),
-      dense(outer / "dense", c.hidden_size, c.hidden_size), norm(outer / "LayerNorm", c.hidden_size, c.layer_norm_eps),
-      relative_scale(scale > 0 ? scale : 1 / std::sqrt(static_cast<double>(head_dim))) {
+      attention_dropout_p(c.attention_probs_dropout_prob), norm(outer / "LayerNorm", c.hidden_size, c.layer_norm_eps),
+      relative_scale(scale > 0 ? scale : 1 / std::sqrt(static_cast<double>(head_dim))), pruned(c.pruned_heads(index)),
+      heads(c.num_attention_heads - static_cast<int64_t>(pruned.size())) {
+  const int64_t width = heads * head_dim;
+  query = Linear(inner / "query", c.hidden_size, width);
+  key = Linear(inner / "key", c.hidden_size, width);
+  value = Linear(inner / "value", c.hidden_size, width);
+  dense = Linear(outer / "dense", width, c.hidden_size);
   if (type == "relative_key" || type == "relative_key_query")
     distance_embedding = Embedding(inner / "distance_embedding", 2 * max_positions - 1, head_dim);
+}
+
+void BertAttention::prune(const std::vector<int64_t>& gone, const Model::Replace& replace) {
+  const int64_t before = heads + static_cast<int64_t>(pruned.size());
+  std::set<int64_t> all = pruned;
+  for (int64_t head : gone) {
+    if (head < 0 || head >= before) throw ValueError({"prune_heads: layer ", layer, " has no head ", head, " (it had ", before, ")"});
+    all.insert(head);
+  }
+  if (static_cast<int64_t>(all.size()) == before) throw ValueError({"prune_heads: no head would be left in layer ", layer});
+  std::vector<int64_t> kept;
+  int64_t position = 0;  // among the heads that are still there
+  for (int64_t head = 0; head < before; ++head) {
+    if (pruned.count(head)) continue;
+    for (int64_t d = 0; d < head_dim && !all.count(head); ++d) kept.push_back(position * head_dim + d);
+    ++position;
+  }
+  const Tensor index = Tensor::from(kept);
+  for (Linear* l : {&query, &key, &value}) l->keep(0, index, replace);
+  dense.keep(1, index, replace);
+  pruned = std::move(all), heads = before - static_cast<int64_t>(pruned.size());
+}
+
+void BertEncoder::prune(int64_t layer, const std::vector<int64_t>& heads, const Model::Replace& replace) {
+  if (layer < 0 || layer >= static_cast<int64_t>(layers.size())) throw ValueError({"prune_heads: expected a layer below ", layers.size(), ", got ", layer});
+  layers[static_cast<size_t>(layer)].attention.prune(heads, replace);
 }
 
 Tensor BertAttention::relative_bias(const Tensor& q, const Tensor& k, bool last_distance) const {
@@ -68,7 +116,7 @@ BertLayer::BertLayer(const Scope& w, const BertConfig& c, int64_t index)
       act(c.hidden_act), dropout_p(c.hidden_dropout_prob), is_decoder(c.is_decoder) {
   if (!c.add_cross_attention) return;
   if (!c.is_decoder) throw ConfigError("config: add_cross_attention needs is_decoder = true");
-  crossattention.emplace(w / "crossattention", c, index, "absolute");
+  crossattention.emplace(w / "crossattention", unpruned(c), index, "absolute");
 }
 
 Tensor BertLayer::operator()(const Tensor& x, const BertStep& s) const {  // [B, T, C], post-norm

@@ -2,6 +2,8 @@
 // Reference: transformers/models/bert/modeling_bert.py.
 // B batch, T tokens, S cached + new tokens (or the encoder's), C hidden, H heads, D = C / H, V vocabulary.
 #pragma once
+#include <set>
+
 #include "models/heads.h"
 #include "models/registry.h"
 #include "nn/cache.h"
@@ -27,6 +29,8 @@ struct BertConfig : Config {
   bool add_cross_attention = get("add_cross_attention", false);
   bool use_cache = get("use_cache", true);
   bool tie_word_embeddings = get("tie_word_embeddings", true);
+  /// The heads that are gone from a layer's self-attention, numbered as before any pruning. Throws ConfigError.
+  std::set<int64_t> pruned_heads(int64_t layer) const;
   // What variants change after construction:
   int64_t embedding_size = hidden_size;  ///< Width of the tables (ELECTRA).
   bool padded_positions = false;         ///< RoBERTa: positions start after pad_token_id and skip padding.
@@ -50,6 +54,8 @@ struct BertAttention {
   LayerNorm norm;
   Embedding distance_embedding;
   double relative_scale;  ///< Factor on the relative positions' scores.
+  std::set<int64_t> pruned;  ///< Heads that are gone, numbered as before any pruning.
+  int64_t heads;             ///< Those that are left.
   BertAttention(const Scope& w, const BertConfig& c, int64_t layer, const std::string& position_type)
       : BertAttention(w / "self", w / "output", c, layer, position_type, 0) {}
   /// query, key, value in `inner`; dense and LayerNorm in `outer`. relative_scale 0: 1 / sqrt(D).
@@ -58,6 +64,8 @@ struct BertAttention {
   Tensor cross(const Tensor& x, const BertStep& s) const;          ///< Keys and values from s.encoder.
   /// q [B, H, T, D], k [B, H, S, D] -> what relative_key or relative_key_query add to the scaled scores.
   Tensor relative_bias(const Tensor& q, const Tensor& k, bool last_distance) const;
+  /// Removes the rows of query, key and value and the columns of dense that belong to these heads.
+  void prune(const std::vector<int64_t>& heads, const Model::Replace& replace);
   Tensor finish(const Tensor& context, const Tensor& x, const Inputs& in) const;
 };
 
@@ -79,6 +87,7 @@ struct BertEncoder {
   BertEncoder(const Scope& w, const BertConfig& c) : c(c), layers(make_layers<BertLayer>(w / "layer", c.num_hidden_layers, c)) {}
   /// x [B, T, C] with masks, cache and encoder states taken from `in`; records hidden states.
   Tensor operator()(Tensor x, const Inputs& in, Recorder& recorder) const;
+  void prune(int64_t layer, const std::vector<int64_t>& heads, const Model::Replace& replace);
 };
 
 struct BertEmbeddings {
@@ -101,6 +110,7 @@ struct BertModel : Model {
   BertModel(const Scope& w, const BertConfig& c, bool pooler);
   Outputs forward(const Inputs& in) const override;
   const Embedding* input_embeddings() const override { return &embeddings.word_embeddings; }
+  void prune_attention(int64_t layer, const std::vector<int64_t>& heads, const Replace& replace) override { encoder.prune(layer, heads, replace); }
 };
 
 /// dense, activation, norm, then the (tied) decoder with its bias: -> [B, T, V].

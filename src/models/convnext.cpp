@@ -113,7 +113,7 @@ struct ConvNextBackbone final : BackboneModel {
 
 }  // namespace
 
-void register_convnext_family(ModelRegistry& r, const std::string& type, const std::string& name, ConvNextVersion version) {
+void add_convnext_family(ModelRegistry& r, const std::string& type, const std::string& name, ConvNextVersion version) {
   const Factory model = [=](const Scope& w, const Json& c) -> std::unique_ptr<Model> { return std::make_unique<ConvNextModel>(w, c, version); };
   const Factory backbone = [=](const Scope& w, const Json& c) -> std::unique_ptr<Model> { return std::make_unique<ConvNextBackbone>(w, c, version); };
   ImageClassifier parts;
@@ -126,6 +126,6 @@ void register_convnext_family(ModelRegistry& r, const std::string& type, const s
       .add(name + "Backbone", backbone, {"AutoBackbone"});
 }
 
-void register_convnext(ModelRegistry& r) { register_convnext_family(r, "convnext", "ConvNext", ConvNextVersion::layer_scale); }
+void register_convnext(ModelRegistry& r) { add_convnext_family(r, "convnext", "ConvNext", ConvNextVersion::layer_scale); }
 
 }  // namespace transformers

@@ -50,6 +50,6 @@ struct ConvNextTrunk {
 };
 
 /// Adds <name>Model, <name>ForImageClassification and <name>Backbone of `type`.
-void register_convnext_family(ModelRegistry& r, const std::string& type, const std::string& name, ConvNextVersion version);
+void add_convnext_family(ModelRegistry& r, const std::string& type, const std::string& name, ConvNextVersion version);
 
 }  // namespace transformers

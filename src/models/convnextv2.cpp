@@ -3,6 +3,6 @@
 
 namespace transformers {
 
-void register_convnextv2(ModelRegistry& r) { register_convnext_family(r, "convnextv2", "ConvNextV2", ConvNextVersion::response_norm); }
+void register_convnextv2(ModelRegistry& r) { add_convnext_family(r, "convnextv2", "ConvNextV2", ConvNextVersion::response_norm); }
 
 }  // namespace transformers

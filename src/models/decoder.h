@@ -29,7 +29,13 @@ template <class Attention, class Mlp, class Norm = RmsNorm> struct PreNormLayer 
   }
 };
 
-/// The stack. C has vocab_size, hidden_size, num_hidden_layers, head_dim, embedding_scale and norm_eps().
+/// Names of the stack's parts in the checkpoint.
+struct DecoderNames {
+  const char *embedding = "embed_tokens", *layers = "layers", *norm = "norm";
+  bool padding_row = true;  ///< Whether pad_token_id names a row of the table that gets no gradient.
+};
+
+/// The stack. C is a LlamaConfig or has its fields that are used here.
 template <class C, class Layer, class Norm = RmsNorm> struct DecoderModel : Model {
   C c;
   Embedding embed_tokens;
@@ -37,17 +43,22 @@ template <class C, class Layer, class Norm = RmsNorm> struct DecoderModel : Mode
   Norm norm;
   Rope rotary;
 
-  DecoderModel(const Scope& w, const Json& json, const char* norm_name = "norm")
-      : c(json), embed_tokens(w / "embed_tokens", c.vocab_size, c.hidden_size, json.get("pad_token_id", -1)),
-        layers(make_layers<Layer>(w / "layers", c.num_hidden_layers, c)), norm(w / norm_name, c.hidden_size, c.norm_eps()), rotary(c.json, c.head_dim) {
+  DecoderModel(const Scope& w, const Json& json, const DecoderNames& names = {})
+      : c(json), embed_tokens(w / names.embedding, c.vocab_size, c.hidden_size, names.padding_row ? json.get("pad_token_id", -1) : -1),
+        layers(make_layers<Layer>(w / names.layers, c.num_hidden_layers, c)), norm(w / names.norm, c.hidden_size, c.norm_eps()), rotary(c.json, c.head_dim) {
     config_ = json;
-    for (int64_t i = 0; i < c.num_hidden_layers; ++i) (w / "layers" / i).ignore("self_attn.rotary_emb.inv_freq");
+    for (int64_t i = 0; i < c.num_hidden_layers; ++i)  // buffers of old checkpoints
+      for (const char* buffer : {"self_attn.rotary_emb.inv_freq", "attention.rotary_emb.inv_freq", "attention.bias", "attention.masked_bias", "attn.bias", "attn.masked_bias"})
+        (w / names.layers / i).ignore(buffer);
   }
   Outputs forward(const Inputs& in) const override {  // ids [B, T] -> last_hidden_state [B, T, C]
     Tensor x = embeds_or(in, embed_tokens);
     if (c.embedding_scale != 1) x = x * c.embedding_scale;
+    x = dropout(x, in.dropout(c.embedding_dropout));
+    RopeTable rope = rotary.at(positions_of(in, x.dim(1)));
+    if (c.interleaved_rope) rope = interleaved(rope);
     Recorder recorder(in);
-    const DecoderStep step{in, rotary.at(positions_of(in, x.dim(1))), causal_mask(in.tensor("attention_mask")), in.cache.get(), recorder};
+    const DecoderStep step{in, rope, causal_mask(in.tensor("attention_mask")), in.cache.get(), recorder};
     for (const Layer& layer : layers) {
       recorder.hidden(x);
       x = layer(x, step);

@@ -18,11 +18,12 @@ static std::unique_ptr<BackboneModel> detr_backbone(const Scope& w, const Json& 
   return backbone;
 }
 
-DetrCore::DetrCore(const Scope& w, const Json& json)
-    : c(json), backbone(detr_backbone(w / "backbone.conv_encoder.model", json)),
+DetrCore::DetrCore(const Scope& w, const DetrConfig& config)
+    : c(config), backbone(detr_backbone(w / "backbone.conv_encoder.model", c.json)),
       query_position_embeddings(w / "query_position_embeddings", c.num_queries, c.d_model),
       encoder(make_layers<DetrEncoderLayer>(w / "encoder.layers", c.encoder_layers, c)),
       decoder(make_layers<DetrDecoderLayer>(w / "decoder.layers", c.decoder_layers, c)), layernorm(w / "decoder.layernorm", c.d_model, 1e-5) {
+  if (c.pre_norm) encoder_layernorm = LayerNorm(w / "encoder.layernorm", c.d_model, 1e-5);
   const std::vector<int64_t> channels = backbone->channels();
   input_projection = Conv(w / "input_projection", channels.back(), c.d_model, {1, 1});
   if (c.position_embedding_type == "learned") learned.emplace(w / "backbone.position_embedding", c.d_model / 2);
@@ -62,7 +63,7 @@ DetrCore::Result DetrCore::operator()(const Inputs& in) const {
       x = layer(x, positions, mask, in, encoded);
     }
     encoded.hidden(x);
-    r.memory = x;
+    r.memory = c.pre_norm ? encoder_layernorm(x) : x;
   }
 
   const Tensor query_positions = query_position_embeddings.weight()->values().unsqueeze(0);  // [1, Q, C]
@@ -90,7 +91,7 @@ namespace {
 
 struct DetrModel final : Model {
   DetrCore core;
-  DetrModel(const Scope& w, const Json& json) : core(w, json) { config_ = json; }
+  DetrModel(const Scope& w, const DetrConfig& c) : core(w, c) { config_ = c.json; }
   Outputs forward(const Inputs& in) const override {
     DetrCore::Result r = core(in);
     if (r.intermediate.defined()) r.states.set("intermediate_hidden_states", r.intermediate);
@@ -104,8 +105,8 @@ struct DetrDetector {
   DetrCore core;
   Linear class_labels_classifier;
   DetrMlp bbox_predictor;
-  DetrDetector(const Scope& w, const Json& json)
-      : core(w / "model", json), class_labels_classifier(w / "class_labels_classifier", core.c.d_model, num_labels(json) + 1),
+  DetrDetector(const Scope& w, const DetrConfig& c)
+      : core(w / "model", c), class_labels_classifier(w / "class_labels_classifier", core.c.d_model, num_labels(c.json) + 1),
         bbox_predictor(w / "bbox_predictor", core.c.d_model, core.c.d_model, 4, 3) {}
   Tensor boxes(const Tensor& queries) const { return sigmoid(bbox_predictor(queries)); }
 
@@ -127,7 +128,7 @@ struct DetrDetector {
 
 struct DetrForObjectDetection final : Model {
   DetrDetector detector;
-  DetrForObjectDetection(const Scope& w, const Json& json) : detector(w, json) { config_ = json; }
+  DetrForObjectDetection(const Scope& w, const DetrConfig& c) : detector(w, c) { config_ = c.json; }
   Outputs forward(const Inputs& in) const override { return detector.results(in, detector.core(in), {}); }
   const char* main_input_name() const override { return "pixel_values"; }
 };
@@ -190,7 +191,7 @@ struct DetrForSegmentation final : Model {
   std::optional<MaskHead> mask_head;
   AttentionMap bbox_attention;
   DetrForSegmentation(const Scope& w, const Json& json)
-      : detr(w / "detr", json), bbox_attention(w / "bbox_attention", detr.core.c.d_model, detr.core.c.encoder_attention_heads) {
+      : detr(w / "detr", DetrConfig(json)), bbox_attention(w / "bbox_attention", detr.core.c.d_model, detr.core.c.encoder_attention_heads) {
     config_ = json;
     std::vector<int64_t> skips = detr.core.backbone->channels();
     if (skips.size() < 3) throw ConfigError({"config: segmentation needs three or more feature maps of the backbone, got ", skips.size()});
@@ -208,11 +209,22 @@ struct DetrForSegmentation final : Model {
 
 }  // namespace
 
+template <class T> static Factory variant(bool pre_norm) {
+  return [=](const Scope& w, const Json& json) -> std::unique_ptr<Model> {
+    DetrConfig c(json);
+    c.pre_norm = pre_norm;
+    return std::make_unique<T>(w, c);
+  };
+}
+void add_detr_classes(ModelFamily& family, const std::string& name, bool pre_norm) {
+  family.add(name + "Model", variant<DetrModel>(pre_norm), {"AutoModel"})
+      .add(name + "ForObjectDetection", variant<DetrForObjectDetection>(pre_norm), {"AutoModelForObjectDetection"});
+}
+
 void register_detr(ModelRegistry& r) {
-  r.family("detr", "model")
-      .add("DetrModel", make<DetrModel>(), {"AutoModel"})
-      .add("DetrForObjectDetection", make<DetrForObjectDetection>(), {"AutoModelForObjectDetection"})
-      .add("DetrForSegmentation", make<DetrForSegmentation>(), {"AutoModelForImageSegmentation", "AutoModelForUniversalSegmentation"});
+  ModelFamily& family = r.family("detr", "model");
+  add_detr_classes(family, "Detr", false);
+  family.add("DetrForSegmentation", make<DetrForSegmentation>(), {"AutoModelForImageSegmentation", "AutoModelForUniversalSegmentation"});
 }
 
 }  // namespace transformers

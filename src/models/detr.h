@@ -26,6 +26,7 @@ struct DetrConfig : Config {
   double activation_dropout = get("activation_dropout", 0.0);
   bool auxiliary_loss = get("auxiliary_loss", false);
   std::string position_embedding_type = get("position_embedding_type", "sine");
+  bool pre_norm = false;  ///< Set by the variant: norms before attention and feed-forward, one more after the encoder.
   /// The loss with this config's costs and coefficients.
   DetectionLoss loss() const;
 };
@@ -54,6 +55,7 @@ struct DetrEncoderLayer {
   LayerNorm self_attn_layer_norm, final_layer_norm;
   DetrFeedForward feed_forward;
   double p;
+  bool pre_norm;
   DetrEncoderLayer(const Scope& w, const DetrConfig& c, int64_t layer);
   Tensor operator()(const Tensor& x, const Tensor& positions, const AttentionOptions& mask, const Inputs& in, Recorder& recorder) const;
 };
@@ -63,6 +65,7 @@ struct DetrDecoderLayer {
   LayerNorm self_attn_layer_norm, encoder_attn_layer_norm, final_layer_norm;
   DetrFeedForward feed_forward;
   double p;
+  bool pre_norm;
   DetrDecoderLayer(const Scope& w, const DetrConfig& c, int64_t layer);
   struct Memory { Tensor values, keys; AttentionOptions mask; };  ///< Encoder states without and with positions.
   Tensor operator()(const Tensor& x, const Tensor& query_positions, const Memory& memory, const Inputs& in, Recorder& recorder) const;
@@ -87,8 +90,8 @@ struct DetrCore {
   Embedding query_position_embeddings;
   std::vector<DetrEncoderLayer> encoder;
   std::vector<DetrDecoderLayer> decoder;
-  LayerNorm layernorm;
-  DetrCore(const Scope& w, const Json& json);
+  LayerNorm layernorm, encoder_layernorm;
+  DetrCore(const Scope& w, const DetrConfig& config);
 
   struct Result {
     std::vector<Tensor> features;   ///< Maps of the backbone.
@@ -99,6 +102,9 @@ struct DetrCore {
   };
   Result operator()(const Inputs& in) const;
 };
+
+/// Adds <name>Model and <name>ForObjectDetection. pre_norm: as in DetrConfig.
+void add_detr_classes(ModelFamily& family, const std::string& name, bool pre_norm);
 
 /// Linear layers with relu between them ("layers.0", "layers.1", ...).
 struct DetrMlp {

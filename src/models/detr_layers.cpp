@@ -36,12 +36,15 @@ Tensor DetrFeedForward::operator()(const Tensor& x, const Inputs& in) const {
 DetrEncoderLayer::DetrEncoderLayer(const Scope& w, const DetrConfig& c, int64_t)
     : self_attn(w / "self_attn", c.d_model, c.encoder_attention_heads, c.attention_dropout),
       self_attn_layer_norm(w / "self_attn_layer_norm", c.d_model, 1e-5), final_layer_norm(w / "final_layer_norm", c.d_model, 1e-5),
-      feed_forward(w, c, c.encoder_ffn_dim), p(c.dropout) {}
+      feed_forward(w, c, c.encoder_ffn_dim), p(c.dropout), pre_norm(c.pre_norm) {}
 
 Tensor DetrEncoderLayer::operator()(const Tensor& x, const Tensor& positions, const AttentionOptions& mask, const Inputs& in, Recorder& recorder) const {
-  const Tensor q = x + positions;
-  const Tensor h = self_attn_layer_norm(x + dropout(self_attn(q, q, x, mask, in, recorder.attention_slot()), in.dropout(p)));
-  const Tensor y = final_layer_norm(h + feed_forward(h, in));
+  // Norms stand before a sublayer (pre_norm) or after its sum with the input.
+  const Tensor normed = pre_norm ? self_attn_layer_norm(x) : x, q = normed + positions;
+  Tensor h = x + dropout(self_attn(q, q, normed, mask, in, recorder.attention_slot()), in.dropout(p));
+  if (!pre_norm) h = self_attn_layer_norm(h);
+  Tensor y = h + feed_forward(pre_norm ? final_layer_norm(h) : h, in);
+  if (!pre_norm) y = final_layer_norm(y);
   return in.training ? clamp(y, -3.402823e38, 3.402823e38) : y;
 }
 
@@ -49,14 +52,18 @@ DetrDecoderLayer::DetrDecoderLayer(const Scope& w, const DetrConfig& c, int64_t)
     : self_attn(w / "self_attn", c.d_model, c.decoder_attention_heads, c.attention_dropout),
       encoder_attn(w / "encoder_attn", c.d_model, c.decoder_attention_heads, c.attention_dropout),
       self_attn_layer_norm(w / "self_attn_layer_norm", c.d_model, 1e-5), encoder_attn_layer_norm(w / "encoder_attn_layer_norm", c.d_model, 1e-5),
-      final_layer_norm(w / "final_layer_norm", c.d_model, 1e-5), feed_forward(w, c, c.decoder_ffn_dim), p(c.dropout) {}
+      final_layer_norm(w / "final_layer_norm", c.d_model, 1e-5), feed_forward(w, c, c.decoder_ffn_dim), p(c.dropout), pre_norm(c.pre_norm) {}
 
 Tensor DetrDecoderLayer::operator()(const Tensor& x, const Tensor& query_positions, const Memory& memory, const Inputs& in, Recorder& recorder) const {
-  const Tensor q = x + query_positions;
-  Tensor h = self_attn_layer_norm(x + dropout(self_attn(q, q, x, {}, in, recorder.attention_slot()), in.dropout(p)));
-  h = encoder_attn_layer_norm(
-      h + dropout(encoder_attn(h + query_positions, memory.keys, memory.values, memory.mask, in, recorder.cross_slot()), in.dropout(p)));
-  return final_layer_norm(h + feed_forward(h, in));
+  Tensor normed = pre_norm ? self_attn_layer_norm(x) : x;
+  const Tensor q = normed + query_positions;
+  Tensor h = x + dropout(self_attn(q, q, normed, {}, in, recorder.attention_slot()), in.dropout(p));
+  if (!pre_norm) h = self_attn_layer_norm(h);
+  normed = pre_norm ? encoder_attn_layer_norm(h) : h;
+  h = h + dropout(encoder_attn(normed + query_positions, memory.keys, memory.values, memory.mask, in, recorder.cross_slot()), in.dropout(p));
+  if (!pre_norm) h = encoder_attn_layer_norm(h);
+  h = h + feed_forward(pre_norm ? final_layer_norm(h) : h, in);
+  return pre_norm ? h : final_layer_norm(h);
 }
 
 // The four walks along rows and columns are short (a feature map), so plain loops are enough.

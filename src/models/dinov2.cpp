@@ -121,7 +121,7 @@ struct Dinov2Backbone final : BackboneModel {
 
 }  // namespace
 
-void register_dinov2_family(ModelRegistry& r, const std::string& type, const std::string& name, const Json& defaults) {
+void add_dinov2_family(ModelRegistry& r, const std::string& type, const std::string& name, const Json& defaults) {
   const auto complete = [=](const Json& config) {
     Json c = config;
     for (const auto& [key, value] : defaults.as_object())
@@ -146,6 +146,6 @@ void register_dinov2_family(ModelRegistry& r, const std::string& type, const std
       .add(name + "Backbone", backbone, {"AutoBackbone"});
 }
 
-void register_dinov2(ModelRegistry& r) { register_dinov2_family(r, "dinov2", "Dinov2", Json::object()); }
+void register_dinov2(ModelRegistry& r) { add_dinov2_family(r, "dinov2", "Dinov2", Json::object()); }
 
 }  // namespace transformers

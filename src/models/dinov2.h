@@ -55,6 +55,6 @@ struct Dinov2Trunk {
 };
 
 /// Adds <name>Model, <name>ForImageClassification and <name>Backbone of `type`; `defaults` are config fields that differ.
-void register_dinov2_family(ModelRegistry& r, const std::string& type, const std::string& name, const Json& defaults);
+void add_dinov2_family(ModelRegistry& r, const std::string& type, const std::string& name, const Json& defaults);
 
 }  // namespace transformers

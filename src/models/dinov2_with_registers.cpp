@@ -7,7 +7,7 @@ void register_dinov2_with_registers(ModelRegistry& r) {
   Json defaults = Json::object();
   defaults.set("patch_size", 16);
   defaults.set("num_register_tokens", 4);
-  register_dinov2_family(r, "dinov2_with_registers", "Dinov2WithRegisters", defaults);
+  add_dinov2_family(r, "dinov2_with_registers", "Dinov2WithRegisters", defaults);
 }
 
 }  // namespace transformers

@@ -35,6 +35,7 @@ struct ElectraModel final : Model {
     return out;
   }
   const Embedding* input_embeddings() const override { return &embeddings.word_embeddings; }
+  void prune_attention(int64_t layer, const std::vector<int64_t>& heads, const Replace& replace) override { encoder.prune(layer, heads, replace); }
 };
 
 struct ElectraVocabulary {

@@ -12,7 +12,7 @@ void pass_on(Outputs& out, const Outputs& base) {
 }
 
 int64_t hidden_width(const Json& config, const Model& backbone) {
-  for (const char* key : {"hidden_size", "n_embd", "d_model", "dim"})
+  for (const char* key : {"word_embed_proj_dim", "hidden_size", "n_embd", "d_model", "dim"})
     if (config[key].is_int()) return config.get(key, 0);
   if (!backbone.input_embeddings()) throw ConfigError("config: hidden_size is missing");
   return backbone.input_embeddings()->weight()->in();
@@ -28,6 +28,7 @@ Factory with_config_defaults(Factory make, std::vector<std::pair<const char*, Js
 Linear tied_decoder(const Scope& w, bool tied, const Embedding& table) {
   const Tensor bias = w.param("bias", {table.count()}, Init::zero());
   w.tie("decoder.bias", w.full("bias"));
+  if (!tied) w.module(linear_text(table.weight()->in(), table.count(), true), "decoder");
   if (!tied) return Linear(w.weight("decoder.weight", {table.count(), table.weight()->in()}), bias);
   w.tie("decoder.weight", table.name());
   return Linear(table.weight(), bias);

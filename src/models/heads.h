@@ -17,6 +17,7 @@ class HeadModel : public Model {
   Outputs encode(const Inputs& in) const override { return base->encode(in); }
   const char* main_input_name() const override { return base->main_input_name(); }
   const Embedding* input_embeddings() const override { return base->input_embeddings(); }
+  void prune_attention(int64_t layer, const std::vector<int64_t>& heads, const Replace& replace) override { base->prune_attention(layer, heads, replace); }
   std::unique_ptr<Model> base;
 };
 

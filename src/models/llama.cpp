@@ -11,31 +11,40 @@ int64_t LlamaConfig::window(int64_t layer) const {
   return layer_types[static_cast<size_t>(layer)] == "sliding_attention" ? sliding_window : 0;
 }
 
-LlamaAttention::LlamaAttention(const Scope& w, const LlamaConfig& c, int64_t index)
+RopeAttention::RopeAttention(const LlamaConfig& c, int64_t index)
     : layer(index), head_dim(c.head_dim), window(c.window(index)), scale(c.attention_scale), softcap(c.attention_softcap), dropout(c.attention_dropout),
-      q_proj(w / "q_proj", c.hidden_size, c.num_attention_heads * head_dim, c.qkv_bias()),
-      k_proj(w / "k_proj", c.hidden_size, c.num_key_value_heads * head_dim, c.qkv_bias()),
-      v_proj(w / "v_proj", c.hidden_size, c.num_key_value_heads * head_dim, c.qkv_bias()),
-      o_proj(w / "o_proj", c.num_attention_heads * head_dim, c.hidden_size, c.attention_bias) {
+      interleaved(c.interleaved_rope) {
   divide_exactly("num_attention_heads", c.num_attention_heads, "num_key_value_heads", c.num_key_value_heads);
-  if (!c.qk_norm) return;
-  q_norm.emplace(w / "q_norm", head_dim, c.rms_norm_eps);
-  k_norm.emplace(w / "k_norm", head_dim, c.rms_norm_eps);
 }
 
-Tensor LlamaAttention::operator()(const Tensor& x, const DecoderStep& s) const {         // [B, T, C] -> [B, T, C]
-  Tensor q = split_heads(q_proj(x), head_dim), k = split_heads(k_proj(x), head_dim);     // [B, H, T, D], [B, K, T, D]
-  if (q_norm) q = (*q_norm)(q), k = (*k_norm)(k);
-  q = apply_rope(q, s.rope.cos, s.rope.sin), k = apply_rope(k, s.rope.cos, s.rope.sin);
-  const Tensor v = split_heads(v_proj(x), head_dim);                                     // [B, K, T, D]
+Tensor RopeAttention::attend(const Tensor& q_in, const Tensor& k_in, const Tensor& v, const DecoderStep& s) const {
+  const auto rotate = [&](const Tensor& x) { return s.rope.cos.defined() ? apply_rope(x, s.rope.cos, s.rope.sin, interleaved) : x; };
+  const Tensor q = rotate(q_in), k = rotate(k_in);
   const auto [keys, values] = s.cache ? s.cache->update(layer, k, v) : std::pair(k, v);  // [B, K, S, D]
   AttentionOptions o = s.mask;
   o.window = window;
   o.scale = scale;
   o.softcap = softcap;
   o.dropout = s.in.dropout(dropout);
+  o.head_mask = head_mask_of(s.in, layer);
   o.probabilities = s.recorder.attention_slot();
-  return o_proj(merge_heads(attention(q, keys, values, o)));
+  return merge_heads(attention(q, keys, values, o));
+}
+
+LlamaAttention::LlamaAttention(const Scope& w, const LlamaConfig& c, int64_t index)
+    : RopeAttention(c, index), q_proj(w / "q_proj", c.hidden_size, c.num_attention_heads * head_dim, c.qkv_bias()),
+      k_proj(w / "k_proj", c.hidden_size, c.num_key_value_heads * head_dim, c.qkv_bias()),
+      v_proj(w / "v_proj", c.hidden_size, c.num_key_value_heads * head_dim, c.qkv_bias()),
+      o_proj(w / "o_proj", c.num_attention_heads * head_dim, c.hidden_size, c.attention_bias) {
+  if (!c.qk_norm) return;
+  q_norm.emplace(w / "q_norm", head_dim, c.rms_norm_eps);
+  k_norm.emplace(w / "k_norm", head_dim, c.rms_norm_eps);
+}
+
+Tensor LlamaAttention::operator()(const Tensor& x, const DecoderStep& s) const {      // [B, T, C] -> [B, T, C]
+  Tensor q = split_heads(q_proj(x), head_dim), k = split_heads(k_proj(x), head_dim);  // [B, H, T, D], [B, K, T, D]
+  if (q_norm) q = (*q_norm)(q), k = (*k_norm)(k);
+  return o_proj(attend(q, k, split_heads(v_proj(x), head_dim), s));
 }
 
 LlamaMlp::LlamaMlp(const Scope& w, const LlamaConfig& c)

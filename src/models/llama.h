@@ -25,6 +25,8 @@ struct LlamaConfig : Config {
   double attention_scale = 0;            ///< 0: 1 / sqrt(D)
   double attention_softcap = 0;          ///< 0: none (Gemma 2)
   double embedding_scale = 1;            ///< Gemma: sqrt(C)
+  double embedding_dropout = 0;
+  bool interleaved_rope = false;         ///< Rotates neighbours instead of halves (GPT-J's layout).
   bool qkv_only_bias = false;            ///< Bias on q, k, v but not on o (Qwen 2).
   bool qk_norm = false;                  ///< RMS norms of every head's queries and keys (Qwen 3).
   bool qkv_bias() const { return attention_bias || qkv_only_bias; }
@@ -32,9 +34,18 @@ struct LlamaConfig : Config {
   int64_t window(int64_t layer) const;   ///< Sliding window of a layer; 0: none. Throws ConfigError when layer_types is too short.
 };
 
-struct LlamaAttention {
-  int64_t layer, head_dim, window;
-  double scale, softcap, dropout;
+/// What follows the projections: rotary positions (if the step has any), cache, attention, heads joined again.
+struct RopeAttention {
+  int64_t layer, head_dim, window = 0;
+  double scale = 0, softcap = 0, dropout = 0;
+  bool interleaved = false;
+  RopeAttention(int64_t layer, int64_t head_dim, double dropout) : layer(layer), head_dim(head_dim), dropout(dropout) {}
+  RopeAttention(const LlamaConfig& c, int64_t layer);
+  /// q [B, H, T, D], k and v [B, K, T, D] before rotation -> [B, T, H * D].
+  Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const DecoderStep& s) const;
+};
+
+struct LlamaAttention : RopeAttention {
   Linear q_proj, k_proj, v_proj, o_proj;
   std::optional<RmsNorm> q_norm, k_norm;
   LlamaAttention(const Scope& w, const LlamaConfig& c, int64_t layer);

@@ -67,6 +67,15 @@ static DType choose_dtype(const std::string& wanted, const Json& config, const S
   return DType::f32;
 }
 
+// A map of module prefixes is checked for its form; every device it names is the CPU here.
+static void check_device_map(const std::string& map) {
+  if (map == "cpu" || map == "auto") return;
+  if (map.rfind("{", 0) != 0) throw UnsupportedError({"device_map \"", map, "\": this build computes on the CPU; use \"cpu\" or \"auto\""});
+  const Json devices = Json::parse(map);
+  for (const auto& [module, device] : devices.as_object())
+    if (!device.is_int() && !device.is_string()) throw ValueError({"device_map: expected a device number or name for \"", module, "\""});
+}
+
 static bool unexpected(const std::string& name, const ModelFamily& family) {
   for (const std::string& part : family.ignored())
     if (name.find(part) != std::string::npos) return false;
@@ -79,12 +88,13 @@ std::unique_ptr<Model> ModelLoader::build(const ModelClass& type, const Json& gi
     for (const auto& [key, value] : options.config.as_object()) config.set(key, value);
   if (options.output_attentions) config.set("output_attentions", true);
   if (options.output_hidden_states) config.set("output_hidden_states", true);
-  if (options.device_map != "cpu" && options.device_map != "auto" && options.device_map.rfind("{", 0) != 0)
-    throw UnsupportedError({"device_map \"", options.device_map, "\": this build computes on the CPU; use \"cpu\" or \"auto\""});
+  check_device_map(options.device_map);
 
   for (const char* key : {"dtype", "torch_dtype"})
     if (config[key].is_string() && config[key].as_string() != "auto") dtype_from_name(config[key].as_string());  // refused even when unused
-  const ModelFamily& family = ModelRegistry::instance().family_of(type.model_type);
+  const ModelFamily own(type.model_type, type.base_model_prefix);  // for a class that is not in the registry
+  const ModelFamily* registered = ModelRegistry::instance().find_family(type.model_type);
+  const ModelFamily& family = registered ? *registered : own;
   StateDict names;
   if (checkpoint && !family.renames().empty()) names = renamed(*checkpoint, family), checkpoint = &names;
 
@@ -114,6 +124,7 @@ std::unique_ptr<Model> ModelLoader::build(const ModelClass& type, const Json& gi
   model->dtype_ = state.dtype;
   model->report_ = std::move(state.report);
   model->parameters_ = state.parameters;
+  model->modules_ = state.modules;
   model->tied_ = state.tied;
   return model;
 }

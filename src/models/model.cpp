@@ -1,6 +1,8 @@
 // The base class: parameters, saving, resizing, and the default generation hooks.
 #include "transformers/model.h"
 
+#include <set>
+
 #include "base/file.h"
 #include "io/state_dict.h"
 #include "nn/text.h"
@@ -10,6 +12,29 @@
 #include "ops/random.h"
 
 namespace transformers {
+
+Outputs Model::operator()(const Inputs& in) const {
+  const bool attentions = config_.get("output_attentions", false), states = config_.get("output_hidden_states", false);
+  if ((!attentions || in.output_attentions) && (!states || in.output_hidden_states)) return forward(in);
+  Inputs asked = in;
+  asked.output_attentions |= attentions, asked.output_hidden_states |= states;
+  return forward(asked);
+}
+
+MemoryEstimate estimate_memory(int64_t parameters, int64_t bits, const std::string& optimizer) {
+  if (parameters < 0 || parameters > (int64_t{1} << 50)) throw ValueError({"estimate_memory: ", parameters, " is not a number of parameters"});
+  if (bits < 1 || bits > 64) throw ValueError({"estimate_memory: expected 1 to 64 bits per weight, got ", bits});
+  MemoryEstimate m;
+  m.weights = (parameters * bits + 7) / 8;
+  if (optimizer.empty()) return m;
+  static const std::pair<const char*, int64_t> states[] = {{"adam", 8}, {"adamw", 8}, {"adamw_8bit", 2}, {"sgd", 4}, {"adafactor", 4}};
+  for (const auto& [name, bytes] : states)
+    if (optimizer == name) {
+      m.optimizer = parameters * bytes, m.gradients = parameters * 4;
+      return m;
+    }
+  throw ValueError({"estimate_memory: optimizer \"", optimizer, "\" is none of adam, adamw, adamw_8bit, sgd, adafactor"});
+}
 
 int64_t Model::num_parameters(bool only_trainable, bool exclude_embeddings) const {
   int64_t n = 0;
@@ -67,6 +92,35 @@ void Model::save_pretrained(const std::string& folder, const std::string& max_sh
   if (generation_config_.is_object()) generation_config_.save(join_path(folder, "generation_config.json"));
 }
 
+static void replace_parameter(std::vector<Parameter>& parameters, Tensor& t, const Tensor& by) {
+  for (Parameter& p : parameters)
+    if (p.tensor.defined() && p.tensor.impl() == t.impl()) p.tensor = by, p.shape = by.shape(), p.stored_bytes = by.nbytes();
+  t = by;
+}
+
+void Model::prune_heads(const std::map<int64_t, std::vector<int64_t>>& heads) {
+  NoGrad no_grad;
+  Json pruned = config_["pruned_heads"].is_object() ? config_["pruned_heads"] : Json::object();
+  for (const auto& [layer, numbers] : heads) {
+    const std::string key = std::to_string(layer);
+    std::set<int64_t> all;
+    for (const Json& n : pruned[key].is_array() ? pruned[key].as_array() : Json::Array{}) all.insert(n.as_int());
+    std::vector<int64_t> fresh;
+    for (int64_t n : numbers)
+      if (all.insert(n).second) fresh.push_back(n);
+    prune_attention(layer, fresh, [this](Tensor& t, const Tensor& by) {
+      const bool trained = t.requires_grad();
+      replace_parameter(mutable_parameters(), t, by);
+      t.set_requires_grad(trained);
+    });
+    Json::Array list;
+    for (int64_t n : all) list.push_back(Json(n));
+    pruned.set(key, Json(list));
+    config_.set("pruned_heads", pruned);
+  }
+}
+void Model::prune_attention(int64_t, const std::vector<int64_t>&, const Replace&) { throw UnsupportedError({class_name_, ": heads cannot be pruned"}); }
+
 void Model::resize_token_embeddings(int64_t size) {
   if (!input_embeddings()) throw UnsupportedError({class_name_, ": has no token embeddings to resize"});
   if (size < 1) throw ValueError({"resize_token_embeddings: size must be positive, got ", size});
@@ -77,9 +131,7 @@ void Model::resize_token_embeddings(int64_t size) {
     Tensor bigger = t.rank() == 1 ? Tensor::zeros({size}, t.dtype()) : (randn(t.shape().with(0, size)) * config_.get("initializer_range", 0.02)).to(t.dtype());
     const int64_t keep = std::min(size, before);
     bigger.narrow(0, 0, keep).copy_(t.narrow(0, 0, keep));
-    for (Parameter& p : mutable_parameters())
-      if (p.tensor.defined() && p.tensor.impl() == t.impl()) p.tensor = bigger, p.shape = bigger.shape(), p.stored_bytes = bigger.nbytes();
-    t = bigger;
+    replace_parameter(mutable_parameters(), t, bigger);
   };
   const WeightPtr in = input_embeddings()->weight();
   if (in->blocks) throw UnsupportedError("resize_token_embeddings: the embedding is kept in quantized blocks");

@@ -34,11 +34,15 @@ Tensor T5Attention::operator()(const Tensor& x, const T5Step& s, bool cross) con
     if (s.in.cache && !cross && s.mask.causal) std::tie(keys, values) = s.in.cache->update(layer, keys, values);
   }
   AttentionOptions options = cross ? s.cross_mask : s.mask;
+  if (!cross && layer > 0 && relative_attention_bias) options.bias = position_bias(s.buckets);
   options.scale = 1;  // T5 folds the scale into its initialisation
   options.dropout = s.in.dropout(dropout_rate);
+  options.head_mask = head_mask_of(s.in, layer, cross ? "cross_attn_head_mask" : "head_mask");
   options.probabilities = cross ? s.recorder.cross_slot() : s.recorder.attention_slot();
   return o(merge_heads(attention(queries, keys, values, options)));
 }
+
+Tensor T5Attention::position_bias(const Tensor& buckets) const { return relative_attention_bias(buckets).permute({2, 0, 1}).unsqueeze(0); }
 
 T5FeedForward::T5FeedForward(const Scope& w, const T5Config& c) : act(c.activation()), dropout_rate(c.dropout_rate) {
   if (c.gated()) wi_0 = Linear(w / "wi_0", c.d_model, c.d_ff, false, scaled(c, c.d_model)), wi_1 = Linear(w / "wi_1", c.d_model, c.d_ff, false, scaled(c, c.d_model));
@@ -51,7 +55,7 @@ Tensor T5FeedForward::operator()(const Tensor& x, const Inputs& in) const {
 }
 
 T5Block::T5Block(const Scope& w, const T5Config& c, int64_t index, bool is_decoder)
-    : attention_norm(w / "layer.0.layer_norm", c.d_model, c.layer_norm_epsilon), attention(w / "layer.0.SelfAttention", c, index, index == 0),
+    : attention_norm(w / "layer.0.layer_norm", c.d_model, c.layer_norm_epsilon), attention(w / "layer.0.SelfAttention", c, index, index == 0 || c.bias_everywhere),
       ff((w / "layer") / (is_decoder ? 2 : 1) / "DenseReluDense", c), dropout_rate(c.dropout_rate) {
   if (is_decoder) {
     cross_attention.emplace(w / "layer.1.EncDecAttention", c, index, false);
@@ -90,14 +94,13 @@ static int64_t bucket_of(int64_t distance, bool bidirectional, int64_t buckets, 
   return base + std::min(exact + static_cast<int64_t>(ratio * static_cast<float>(buckets - exact)), buckets - 1);
 }
 
-Tensor T5Stack::position_bias(int64_t queries, int64_t keys) const {
+Tensor T5Stack::buckets(int64_t queries, int64_t keys) const {
   std::vector<int64_t> ids;
   ids.reserve(static_cast<size_t>(queries * keys));
   for (int64_t t = 0; t < queries; ++t)
     for (int64_t s = 0; s < keys; ++s)
       ids.push_back(bucket_of(s - (keys - queries + t), !is_decoder, c.relative_attention_num_buckets, c.relative_attention_max_distance));
-  const Tensor bias = blocks[0].attention.relative_attention_bias(Tensor::from(ids, {queries, keys}));  // [T, S, H]
-  return bias.permute({2, 0, 1}).unsqueeze(0);
+  return Tensor::from(ids, {queries, keys});
 }
 
 Outputs T5Stack::operator()(const Inputs& in) const {
@@ -105,8 +108,8 @@ Outputs T5Stack::operator()(const Inputs& in) const {
   const int64_t T = x.dim(1), past = is_decoder ? past_length(in) : 0;
   const Tensor& mask = in.tensor("attention_mask");
   Recorder recorder(in);
-  T5Step step{in, is_decoder ? causal_mask(mask) : padding_mask(mask), padding_mask(in.tensor("encoder_attention_mask")), in.tensor("encoder_hidden_states"), recorder};
-  step.mask.bias = position_bias(T, past + T);
+  T5Step step{in, is_decoder ? causal_mask(mask) : padding_mask(mask), padding_mask(in.tensor("encoder_attention_mask")), buckets(T, past + T), in.tensor("encoder_hidden_states"), recorder};
+  step.mask.bias = blocks[0].attention.position_bias(step.buckets);
   for (const T5Block& block : blocks) {
     recorder.hidden(x);
     x = block(x, step);
@@ -119,9 +122,9 @@ Outputs T5Stack::operator()(const Inputs& in) const {
   return out;
 }
 
-T5Model::T5Model(const Scope& w, const Json& json)
-    : c(json), shared(w / "shared", c.vocab_size, c.d_model, -1, Init::std(c.initializer_factor)), encoder(w / "encoder", c, false, shared), decoder(w / "decoder", c, true, shared) {
-  config_ = json;
+T5Model::T5Model(const Scope& w, const T5Config& config)
+    : c(config), shared(w / "shared", c.vocab_size, c.d_model, -1, Init::std(c.initializer_factor)), encoder(w / "encoder", c, false, shared), decoder(w / "decoder", c, true, shared) {
+  config_ = c.json;
   w.tie("encoder.embed_tokens.weight", shared.name());
   w.tie("decoder.embed_tokens.weight", shared.name());
 }

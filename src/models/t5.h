@@ -26,13 +26,15 @@ struct T5Config : Config {
   int64_t pad_token_id = get("pad_token_id", 0);
   int64_t eos_token_id = get("eos_token_id", 1);
   int64_t decoder_start_token_id = get("decoder_start_token_id", pad_token_id);
+  bool bias_everywhere = false;  ///< UMT5: every block has its own relative_attention_bias (set after construction).
   bool gated() const { return feed_forward_proj.rfind("gated-", 0) == 0; }
   std::string activation() const;
 };
 
 struct T5Step {
   const Inputs& in;
-  AttentionOptions mask, cross_mask;  ///< mask.bias holds the relative position bias [1, H, T, S].
+  AttentionOptions mask, cross_mask;  ///< mask.bias holds the relative position bias [1, H, T, S] of blocks without their own.
+  Tensor buckets;                     ///< int64 [T, S]: rows of relative_attention_bias.
   Tensor encoder;
   Recorder& recorder;
 };
@@ -41,9 +43,10 @@ struct T5Attention {
   int64_t layer, head_dim;
   double dropout_rate;
   Linear q, k, v, o;
-  Embedding relative_attention_bias;  ///< Block 0 only.
+  Embedding relative_attention_bias;  ///< Block 0 only, or all of them.
   T5Attention(const Scope& w, const T5Config& c, int64_t layer, bool has_bias);
   Tensor operator()(const Tensor& x, const T5Step& s, bool cross) const;
+  Tensor position_bias(const Tensor& buckets) const;  ///< [1, H, T, S]
 };
 
 struct T5FeedForward {
@@ -72,14 +75,14 @@ struct T5Stack {
   RmsNorm final_layer_norm;
   T5Stack(const Scope& w, const T5Config& c, bool is_decoder, const Embedding& table);
   Outputs operator()(const Inputs& in) const;
-  Tensor position_bias(int64_t queries, int64_t keys) const;  ///< [1, H, T, S]
+  Tensor buckets(int64_t queries, int64_t keys) const;  ///< int64 [T, S], by the distance from query to key.
 };
 
 struct T5Model : Model {
   T5Config c;
   Embedding shared;
   T5Stack encoder, decoder;
-  T5Model(const Scope& w, const Json& json);
+  T5Model(const Scope& w, const T5Config& c);
   Outputs forward(const Inputs& in) const override;
   Outputs encode(const Inputs& in) const override;
   bool is_encoder_decoder() const override { return true; }
@@ -87,6 +90,6 @@ struct T5Model : Model {
 };
 
 /// Registers all classes of a T5-like family under names beginning with `name`.
-void add_t5_family(ModelFamily& f, const std::string& name);
+void add_t5_family(ModelFamily& f, const std::string& name, const std::function<T5Config(const Json&)>& config);
 
 }  // namespace transformers

@@ -10,7 +10,7 @@ namespace {
 struct ConditionalGeneration final : Model {
   T5Model model;  // its parts lie at the top: "shared", "encoder", "decoder"
   Linear lm_head;
-  ConditionalGeneration(const Scope& w, const Json& json) : model(w, json) {
+  ConditionalGeneration(const Scope& w, const T5Config& config) : model(w, config) {
     if (model.c.tie_word_embeddings) {
       lm_head = Linear(model.shared.weight(), Tensor());
       w.tie("lm_head.weight", model.shared.name());
@@ -44,8 +44,8 @@ struct EncoderModel final : Model {
   T5Config c;
   Embedding shared;
   T5Stack encoder;
-  EncoderModel(const Scope& w, const Json& json) : c(json), shared(w / "shared", c.vocab_size, c.d_model, -1, Init::std(c.initializer_factor)), encoder(w / "encoder", c, false, shared) {
-    config_ = json;
+  EncoderModel(const Scope& w, const T5Config& config) : c(config), shared(w / "shared", c.vocab_size, c.d_model, -1, Init::std(c.initializer_factor)), encoder(w / "encoder", c, false, shared) {
+    config_ = c.json;
     w.tie("encoder.embed_tokens.weight", shared.name());
   }
   Outputs forward(const Inputs& in) const override { return encoder(in); }
@@ -64,9 +64,9 @@ Inputs with_decoder_ids(const Inputs& given, const T5Config& c, const char* what
 struct SequenceClassification final : Model {
   T5Model model;
   Linear dense, out_proj;
-  SequenceClassification(const Scope& w, const Json& json)
-      : model(w / "transformer", json), dense(w / "classification_head.dense", model.c.d_model, model.c.d_model, true, Init::std(model.c.initializer_factor / std::sqrt(static_cast<double>(model.c.d_model)))),
-        out_proj(w / "classification_head.out_proj", model.c.d_model, num_labels(json), true, Init::std(model.c.initializer_factor / std::sqrt(static_cast<double>(model.c.d_model)))) {}
+  SequenceClassification(const Scope& w, const T5Config& config)
+      : model(w / "transformer", config), dense(w / "classification_head.dense", model.c.d_model, model.c.d_model, true, Init::std(model.c.initializer_factor / std::sqrt(static_cast<double>(model.c.d_model)))),
+        out_proj(w / "classification_head.out_proj", model.c.d_model, num_labels(config.json), true, Init::std(model.c.initializer_factor / std::sqrt(static_cast<double>(model.c.d_model)))) {}
   Outputs forward(const Inputs& given) const override {
     const Inputs in = with_decoder_ids(given, model.c, "sequence classification");
     const Outputs h = model.forward(in);
@@ -97,8 +97,8 @@ struct SequenceClassification final : Model {
 struct TokenClassification final : Model {
   EncoderModel encoder;
   Linear classifier;
-  TokenClassification(const Scope& w, const Json& json)
-      : encoder(w / "transformer", json), classifier(w / "classifier", encoder.c.d_model, num_labels(json), true, Init::std(encoder.c.initializer_factor)) {}
+  TokenClassification(const Scope& w, const T5Config& config)
+      : encoder(w / "transformer", config), classifier(w / "classifier", encoder.c.d_model, num_labels(config.json), true, Init::std(encoder.c.initializer_factor)) {}
   Outputs forward(const Inputs& in) const override {
     const Outputs h = encoder.forward(in);
     const Tensor logits = classifier(dropout(h.tensor("last_hidden_state"), in.dropout(encoder.c.classifier_dropout)));
@@ -113,8 +113,8 @@ struct TokenClassification final : Model {
 struct QuestionAnswering final : Model {
   T5Model model;
   Linear qa_outputs;
-  QuestionAnswering(const Scope& w, const Json& json)
-      : model(w, json), qa_outputs(w / "qa_outputs", model.c.d_model, num_labels(json), true, Init::std(model.c.initializer_factor / std::sqrt(static_cast<double>(model.c.d_model)))) {}
+  QuestionAnswering(const Scope& w, const T5Config& config)
+      : model(w, config), qa_outputs(w / "qa_outputs", model.c.d_model, num_labels(config.json), true, Init::std(model.c.initializer_factor / std::sqrt(static_cast<double>(model.c.d_model)))) {}
   Outputs forward(const Inputs& given) const override {
     const Inputs in = with_decoder_ids(given, model.c, "question answering");
     const Outputs h = model.forward(in);
@@ -131,16 +131,21 @@ struct QuestionAnswering final : Model {
 
 }  // namespace
 
-void add_t5_family(ModelFamily& f, const std::string& name) {
-  f.add(name + "Model", make<T5Model>(), {"AutoModel"})
-      .add(name + "ForConditionalGeneration", make<ConditionalGeneration>(), {"AutoModelForSeq2SeqLM", "AutoModelForPreTraining", "AutoModelWithLMHead"})
-      .add(name + "EncoderModel", make<EncoderModel>(), {"AutoModelForTextEncoding"})
-      .add(name + "ForSequenceClassification", make<SequenceClassification>(), {"AutoModelForSequenceClassification"})
-      .add(name + "ForTokenClassification", make<TokenClassification>(), {"AutoModelForTokenClassification"})
-      .add(name + "ForQuestionAnswering", make<QuestionAnswering>(), {"AutoModelForQuestionAnswering"})
+void add_t5_family(ModelFamily& f, const std::string& name, const std::function<T5Config(const Json&)>& config) {
+  const auto of = [&]<class T>(std::type_identity<T>) -> Factory {
+    return [config](const Scope& w, const Json& json) -> std::unique_ptr<Model> { return std::make_unique<T>(w, config(json)); };
+  };
+  f.add(name + "Model", of(std::type_identity<T5Model>{}), {"AutoModel"})
+      .add(name + "ForConditionalGeneration", of(std::type_identity<ConditionalGeneration>{}), {"AutoModelForSeq2SeqLM", "AutoModelForPreTraining", "AutoModelWithLMHead"})
+      .add(name + "EncoderModel", of(std::type_identity<EncoderModel>{}), {"AutoModelForTextEncoding"})
+      .add(name + "ForSequenceClassification", of(std::type_identity<SequenceClassification>{}), {"AutoModelForSequenceClassification"})
+      .add(name + "ForTokenClassification", of(std::type_identity<TokenClassification>{}), {"AutoModelForTokenClassification"})
+      .add(name + "ForQuestionAnswering", of(std::type_identity<QuestionAnswering>{}), {"AutoModelForQuestionAnswering"})
       .ignore_unexpected("EncDecAttention.relative_attention_bias");
 }
 
-void register_t5(ModelRegistry& r) { add_t5_family(r.family("t5", "transformer"), "T5"); }
+void register_t5(ModelRegistry& r) {
+  add_t5_family(r.family("t5", "transformer"), "T5", [](const Json& j) { return T5Config(j); });
+}
 
 }  // namespace transformers

@@ -4,6 +4,7 @@
 
 #include "models/heads.h"
 #include "nn/seq2seq.h"
+#include "nn/spec_augment.h"
 #include "nn/weight.h"
 
 namespace transformers {
@@ -26,7 +27,15 @@ struct WhisperConfig : Config {
   double dropout = get("dropout", 0.0);
   double attention_dropout = get("attention_dropout", 0.0);
   double activation_dropout = get("activation_dropout", 0.0);
-  bool scale_embedding = get("scale_embedding", false);
+  double encoder_layerdrop = get("encoder_layerdrop", 0.0);
+  double decoder_layerdrop = get("decoder_layerdrop", 0.0);
+  bool apply_spec_augment = get("apply_spec_augment", false);
+  double mask_time_prob = get("mask_time_prob", 0.05);
+  int64_t mask_time_length = get("mask_time_length", 10);
+  int64_t mask_time_min_masks = get("mask_time_min_masks", 2);
+  double mask_feature_prob = get("mask_feature_prob", 0.0);
+  int64_t mask_feature_length = get("mask_feature_length", 10);
+  int64_t mask_feature_min_masks = get("mask_feature_min_masks", 0);
   int64_t pad_token_id = get("pad_token_id", 50256);
   int64_t decoder_start_token_id = get("decoder_start_token_id", 50257);
   bool use_weighted_layer_sum = get("use_weighted_layer_sum", false);
@@ -79,6 +88,7 @@ struct WhisperEncoder final : Model {
     const Seq2SeqStep step{plain, {}, {}, {}, recorder};
     for (const Seq2SeqLayer& layer : layers) {
       recorder.hidden(x);
+      if (in.training && c.encoder_layerdrop > 0 && next_uniform() < c.encoder_layerdrop) continue;
       x = layer(x, step);
     }
     x = layer_norm(x);
@@ -104,7 +114,6 @@ struct WhisperDecoder final : Model {
   }
   Outputs forward(const Inputs& in) const override {  // ids [B, T] -> [B, T, C]
     Tensor x = embeds_or(in, embed_tokens);
-    if (c.scale_embedding) x = x * std::sqrt(static_cast<double>(c.d_model));
     const int64_t T = x.dim(1), past = past_length(in);
     if (past + T > c.max_target_positions) throw ValueError({"the text has ", past + T, " tokens, the model takes ", c.max_target_positions});
     const Tensor& given = in.tensor("position_ids");
@@ -114,6 +123,7 @@ struct WhisperDecoder final : Model {
     const Seq2SeqStep step{in, causal_mask(in.tensor("attention_mask")), {}, in.tensor("encoder_hidden_states"), recorder};
     for (const Seq2SeqLayer& layer : layers) {
       recorder.hidden(x);
+      if (in.training && c.decoder_layerdrop > 0 && next_uniform() < c.decoder_layerdrop) continue;
       x = layer(x, step);
     }
     x = layer_norm(x);
@@ -130,7 +140,22 @@ struct WhisperModel final : Model {
   WhisperEncoder encoder;
   WhisperDecoder decoder;
   WhisperModel(const Scope& w, const Json& json) : encoder(w / "encoder", json), decoder(w / "decoder", json) { config_ = json; }
-  Outputs encode(const Inputs& in) const override { return encoder.forward(in); }
+  Outputs encode(const Inputs& in) const override { return in.training ? encoder.forward(augmented(in)) : encoder.forward(in); }
+  // SpecAugment over frames and mel bins, in training only.
+  Inputs augmented(Inputs in) const {
+    const WhisperConfig& c = encoder.c;
+    Tensor x = in.tensor("input_features");  // [B, M, F]
+    if (!c.apply_spec_augment || !x.defined() || x.rank() != 3) return in;
+    const Tensor& mask = in.tensor("attention_mask");
+    if (c.mask_time_prob > 0) {
+      const std::vector<int64_t> lengths = mask.defined() ? sum(mask.to(DType::i64), {-1}).to_ints() : std::vector<int64_t>{};
+      x = masked_fill(x, spec_augment_mask(x.dim(0), x.dim(2), c.mask_time_prob, c.mask_time_length, lengths, c.mask_time_min_masks).unsqueeze(1), 0);
+    }
+    if (c.mask_feature_prob > 0)
+      x = masked_fill(x, spec_augment_mask(x.dim(0), x.dim(1), c.mask_feature_prob, c.mask_feature_length, {}, c.mask_feature_min_masks).unsqueeze(2), 0);
+    in.set("input_features", x);
+    return in;
+  }
   Outputs forward(const Inputs& in) const override {
     const Outputs encoded = encoder_outputs_or(in, [&] { return encode(in); });
     Inputs d = decoder_inputs(in);

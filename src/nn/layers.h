@@ -13,6 +13,9 @@
 
 namespace transformers {
 
+/// "Linear(in_features=10, out_features=10, bias=True)".
+std::string linear_text(int64_t in, int64_t out, bool bias);
+
 /// y = x W^T + b. W [out, in] is dense, packed or quantized; the model file does not know.
 class Linear {
  public:
@@ -26,6 +29,8 @@ class Linear {
   explicit operator bool() const { return weight_ != nullptr; }
   const WeightPtr& weight() const { return weight_; }
   const Tensor& bias() const { return bias_; }
+  /// Keeps some outputs (dim 0: rows of W and of b) or inputs (dim 1: columns of W). index int64 [n].
+  void keep(int64_t dim, const Tensor& index, const Model::Replace& replace);
 
  private:
   WeightPtr weight_;

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "ops/index.h"
 #include "transformers/error.h"
 
 namespace transformers {
@@ -102,6 +103,11 @@ std::vector<float> Rope::frequencies(int64_t length, float* attention_factor) co
     }
   }
   return inv;
+}
+
+RopeTable interleaved(const RopeTable& table) {
+  const auto twice = [](const Tensor& t) { return repeat_interleave(t.narrow(-1, 0, t.dim(-1) / 2), 2, -1); };
+  return {twice(table.cos), twice(table.sin)};
 }
 
 RopeTable Rope::at(const Tensor& positions) const {

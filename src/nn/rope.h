@@ -10,6 +10,9 @@ namespace transformers {
 
 struct RopeTable { Tensor cos, sin; };  ///< [B or 1, T, R], each half repeated: (f0..fn, f0..fn)
 
+/// The table for rotating neighbours: (f0, f0, f1, f1, ...).
+RopeTable interleaved(const RopeTable& table);
+
 /// default, linear, dynamic, yarn, longrope, llama3. Reads rope_theta, rope_scaling, partial_rotary_factor,
 /// max_position_embeddings of the config. Throws ConfigError naming the field when rope_scaling is wrong.
 class Rope {

@@ -133,6 +133,10 @@ WeightPtr Scope::weight(std::string_view name, const Shape& shape, const Init& i
 void Scope::tie(std::string_view name, const std::string& target) const {
   lookup(full(name));
   (*state_->tied)[full(name)] = target;
+  if (name.size() > 7 && name.substr(name.size() - 7) == ".weight") module("", name.substr(0, name.size() - 7));  // text: see Model::str
+}
+void Scope::module(std::string text, std::string_view name) const {
+  state_->modules->push_back({name.empty() ? path_ : full(name), std::move(text)});
 }
 void Scope::ignore(std::string_view name) const { lookup(full(name)); }
 

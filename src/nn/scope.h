@@ -41,6 +41,7 @@ struct ScopeState {
   LoadReport report;
   std::set<std::string> used;                        ///< Checkpoint names that were read.
   std::shared_ptr<std::vector<Parameter>> parameters = std::make_shared<std::vector<Parameter>>();
+  std::shared_ptr<std::vector<ModuleEntry>> modules = std::make_shared<std::vector<ModuleEntry>>();
   std::shared_ptr<std::map<std::string, std::string>> tied = std::make_shared<std::map<std::string, std::string>>();
 };
 
@@ -75,6 +76,8 @@ class Scope {
   bool has(std::string_view name) const;
   /// Declares that `name` (relative) is another name of the stored parameter `target` (full): read if present, not saved.
   void tie(std::string_view name, const std::string& target) const;
+  /// Records that the module at this path (or below it, at `name`) is a layer that Python prints as `text`.
+  void module(std::string text, std::string_view name = "") const;
   /// Marks checkpoint names as known though unused (position_ids buffers of old checkpoints).
   void ignore(std::string_view name) const;
   std::string full(std::string_view name) const { return path_.empty() ? std::string(name) : path_ + "." + std::string(name); }

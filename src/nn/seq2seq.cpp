@@ -1,6 +1,8 @@
 // The encoder-decoder frame. Reference: transformers/models/bart/modeling_bart.py.
 #include "nn/seq2seq.h"
 
+#include <cmath>
+
 namespace transformers {
 
 MultiHeadAttention::MultiHeadAttention(const Scope& w, const Seq2SeqSide& s, int64_t index)
@@ -18,6 +20,7 @@ Tensor MultiHeadAttention::self(const Tensor& x, const Seq2SeqStep& s) const {
   if (s.mask.causal && s.in.cache) std::tie(k, v) = s.in.cache->update(layer, k, v);   // [B, H, S, D]
   AttentionOptions o = s.mask;
   o.dropout = s.in.dropout(dropout);
+  o.head_mask = head_mask_of(s.in, layer);
   o.probabilities = s.recorder.attention_slot();
   return out_proj(merge_heads(attention(q, k, v, o)));
 }
@@ -32,6 +35,7 @@ Tensor MultiHeadAttention::cross(const Tensor& x, const Seq2SeqStep& s) const {
   }
   AttentionOptions o = s.cross_mask;
   o.dropout = s.in.dropout(dropout);
+  o.head_mask = head_mask_of(s.in, layer, "cross_attn_head_mask");
   o.probabilities = s.recorder.cross_slot();
   return out_proj(merge_heads(attention(q, k, v, o)));
 }
@@ -66,12 +70,29 @@ Tensor shift_tokens_right(const Tensor& ids, int64_t pad, int64_t start) {
   return masked_fill(shifted, eq(shifted, -100), static_cast<double>(pad));
 }
 
+Tensor sinusoids_of(const Tensor& positions, int64_t width, int64_t zero_row) {
+  const std::vector<int64_t> p = positions.to_ints();
+  Shape shape = positions.shape();
+  shape.push_back(width);
+  Tensor t = Tensor::zeros(shape);  // an odd width ends in a zero
+  const int64_t half = width / 2;
+  const float step = static_cast<float>(std::log(10000.0) / static_cast<double>(half - 1));
+  float* row = t.mutable_data<float>();
+  for (size_t n = 0; n < p.size(); ++n, row += width)
+    for (int64_t i = 0; i < half && p[n] != zero_row; ++i) {
+      const float angle = static_cast<float>(p[n]) * std::exp(static_cast<float>(i) * -step);
+      row[i] = std::sin(angle), row[half + i] = std::cos(angle);
+    }
+  return t;
+}
+
 Inputs decoder_inputs(const Inputs& in) {
   Inputs d;
   d.output_hidden_states = in.output_hidden_states, d.output_attentions = in.output_attentions;
   d.training = in.training, d.cache = in.cache;
   d.set("input_ids", in.tensor("decoder_input_ids")).set("inputs_embeds", in.tensor("decoder_inputs_embeds"));
   d.set("attention_mask", in.tensor("decoder_attention_mask")).set("position_ids", in.tensor("decoder_position_ids"));
+  d.set("head_mask", in.tensor("decoder_head_mask")).set("cross_attn_head_mask", in.tensor("cross_attn_head_mask"));
   return d;
 }
 

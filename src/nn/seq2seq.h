@@ -51,6 +51,9 @@ struct Seq2SeqLayer {
 
 /// Decoder inputs from labels: start token in front, the last one dropped, -100 becomes padding.
 Tensor shift_tokens_right(const Tensor& ids, int64_t pad, int64_t start);
+/// Rows of an endless table: sines of p / 10000^(i / (width / 2 - 1)) in the first half, cosines in the second; positions
+/// int64 [B, T] -> f32 [B, T, width]; the row `zero_row` is zero (M2M100, Speech2Text).
+Tensor sinusoids_of(const Tensor& positions, int64_t width, int64_t zero_row);
 /// Encoder results of a call: "encoder_outputs" as given, else what `run` makes.
 template <class F> Outputs encoder_outputs_or(const Inputs& in, F&& run) {
   if (const Value* given = in.find("encoder_outputs")) {

@@ -79,7 +79,7 @@ void block(AttentionPlan& p, const Layout& l, const Tensor& vt, int64_t b, int64
     }
     kernels::attention_amx_scores(ks, k_stride, padded, q, lanes, l.d, scores);
     kernels::AttentionSoftmax how;
-    how.scale = p.scale;
+    how.scale = p.scale, how.rough = true;
     how.softcap = static_cast<float>(p.o->softcap);
     how.keys = p.visible(b, s0);
     if (p.banded(t0, t1, s0, count)) how.low = low, how.high = high, how.first_key = s0;

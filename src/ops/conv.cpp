@@ -90,9 +90,10 @@ Tensor conv(const Tensor& x, const Tensor& weight, const Tensor& bias, const Con
   const Tensor b = bias.defined() ? bias.detach().to(work).contiguous() : Tensor();
   Tensor y = Tensor::empty(out, work);
   const bool simple = g.taps() == 1 && g.stride[0] * g.stride[1] * g.stride[2] == 1 && g.pad[0] + g.pad[1] + g.pad[2] == 0 && g.groups == 1 && work == DType::f32;
+  const bool depthwise = g.groups == g.cin && g.groups > 1 && g.stride[2] == 1;  // own kernel: no blocked layout to pay for
   const double flops = static_cast<double>(g.out_size()) * static_cast<double>(g.taps() * g.cin / g.groups * g.cout) * static_cast<double>(g.batch);
   if (y.numel() == 0) {
-  } else if (work != DType::f64 && !simple && flops > 2e4 && kernels::conv_onednn(work, g, in.raw(), w.raw(), b.defined() ? b.raw() : nullptr, y.mutable_raw())) {
+  } else if (work != DType::f64 && !simple && !depthwise && flops > 2e4 && kernels::conv_onednn(work, g, in.raw(), w.raw(), b.defined() ? b.raw() : nullptr, y.mutable_raw())) {
   } else {
     if (work == DType::f64) {
       kernels::conv_forward(g, in.data<double>(), w.data<double>(), y.mutable_data<double>());

@@ -31,12 +31,14 @@ void norm_rows(const T* x, const Acc<T>* w, const Acc<T>* b, double eps, bool ce
       if (centered) kernels::moments(in, n, &mean, &variance);
       else variance = kernels::sum_squares(in, n) / static_cast<A>(n);
       const A rstd = A(1) / std::sqrt(variance + static_cast<A>(eps));
-      if (!kWide<T> && rounds && w) {
-        kernels::norm_row(in, static_cast<const A*>(nullptr), static_cast<const A*>(nullptr), mean, rstd, out, n);
-        for (int64_t i = 0; i < n; ++i) out[i] = static_cast<A>(T(out[i])) * w[i];
-      } else {
-        kernels::norm_row(in, w, b, mean, rstd, out, n);
-      }
+      const bool in_between = !kWide<T> && rounds && w;
+      kernels::norm_row(in, in_between ? nullptr : w, b, mean, rstd, out, n);
+      if constexpr (!kWide<T>)
+        if (in_between) {
+          store_row(out, n, y + r * n);
+          widen_row(y + r * n, n, out);
+          kernels::arithmetic(kernels::Arith::mul, out, w, out, n);
+        }
       store_row(out, n, y + r * n);
       if (stats) stats[2 * r] = mean, stats[2 * r + 1] = rstd;
     }
