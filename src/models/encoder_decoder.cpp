@@ -81,8 +81,8 @@ struct EncoderDecoder final : Model {
     const Tensor& logits = words.tensor("logits");  // [B, T, V]
     Outputs out;
     out.set("loss", token_loss(logits, labels)).set("logits", logits);
-    const auto words_out = seq2seq_outputs(states, words);  // a temporary would end before the loop
-    for (const auto& [name, value] : words_out.items()) out.set(name, value);
+    const Outputs sides = seq2seq_outputs(states, words);
+    for (const auto& [name, value] : sides.items()) out.set(name, value);
     out.erase("last_hidden_state");
     return out;
   }
