@@ -21,23 +21,20 @@ template <int Bytes> struct Vec {
   using U [[maybe_unused]] = typename Vec<B>::U; \
   using H [[maybe_unused]] = typename Vec<B>::H
 
-/// e^x; 0 below -87, inf-free up to 88. Relative error about 2e-7.
+/// e^x; about 1e-38 below -87, 1.6e38 above 88. Relative error about 2e-7.
 template <int B> TRANSFORMERS_INLINE void exp_in_place(typename Vec<B>::F& x) {
   TRANSFORMERS_VEC(B);
-  const I low = x < -87.3f, high = x > 88.0f;
-  x = reinterpret_cast<F>((reinterpret_cast<I>(x) & ~high) | (reinterpret_cast<I>(88.0f - F{}) & high));
-  x = reinterpret_cast<F>((reinterpret_cast<I>(x) & ~low) | (reinterpret_cast<I>(-87.3f - F{}) & low));
-  const F y = x * 1.44269504f;
+  const F least = -87.3f - F{}, most = 88.0f - F{};
+  x = x < least ? least : x;
+  x = x > most ? most : x;
   const F magic = 12582912.0f - F{};  // 1.5 * 2^23: adding it rounds to an integer in the low bits
-  const F shifted = y + magic;
-  const I n = reinterpret_cast<I>(shifted) - 0x4b400000;
+  const F shifted = x * 1.44269504f + magic;
   const F whole = shifted - magic;
-  const F f = (x - whole * 0.693359375f) + whole * 2.12194440e-4f;  // x - n ln 2 in two steps
-  const F t = f * 1.44269504f;
+  const F t = (x - whole * 0.693359375f) * 1.44269504f + whole * 3.0613187e-4f;  // log2: x / ln 2 - n, in two steps
   F p = 0.00015478017736539972f - F{};
   p = p * t + 0.0013400431669659016f, p = p * t + 0.009617994531196017f, p = p * t + 0.055503272157582155f;
   p = p * t + 0.24022651504895612f, p = p * t + 0.6931472067096512f, p = p * t + 1.0f;
-  x = reinterpret_cast<F>((reinterpret_cast<I>(p * reinterpret_cast<F>((n + 127) << 23))) & ~low);
+  x = reinterpret_cast<F>(reinterpret_cast<I>(p) + (reinterpret_cast<I>(shifted) << 23));  // the magic's low bits are n
 }
 
 /// x / (1 + e^-x)
@@ -59,35 +56,29 @@ template <int B> TRANSFORMERS_INLINE void gelu_tanh_in_place(typename Vec<B>::F&
 /// x (1 + erf(x / sqrt 2)) / 2; the far left tail keeps its relative accuracy because erfc is what is computed there.
 template <int B> TRANSFORMERS_INLINE void gelu_erf_in_place(typename Vec<B>::F& x) {
   TRANSFORMERS_VEC(B);
-  const F u = x * 0.70710678f;
-  const I negative = u < 0.0f;
-  F t = reinterpret_cast<F>(reinterpret_cast<I>(u) & 0x7fffffff);
-  const I inner = t < 1.0f;
-  const F s = t * t;
+  const F u = x * 0.70710678f, zero = F{}, edge = 4.2f - F{}, end = 9.3f - F{};
+  F t = u < zero ? -u : u;
+  t = t > end ? end : t;
+  const F s = u * u;
   F p = 7.88911954e-05f - F{};
   p = p * s - 8.02084128e-04f, p = p * s + 5.18953534e-03f, p = p * s - 2.68544446e-02f;
   p = p * s + 1.12836002e-01f, p = p * s - 3.76126271e-01f, p = p * s + 1.12837917f;
   const F near_zero = p * u + 1.0f;  // 1 + erf
-  const I far = t > 9.3f;
-  t = reinterpret_cast<F>((reinterpret_cast<I>(t) & ~far) | (reinterpret_cast<I>(9.3f - F{}) & far));
   // log erfc(t): the fit reaches to 4.2, beyond it erfc is under 3e-9 and only has to go to zero.
-  const I cut = t > 4.2f;
-  const F c = reinterpret_cast<F>((reinterpret_cast<I>(t) & ~cut) | (reinterpret_cast<I>(4.2f - F{}) & cut));
+  const F c = t > edge ? edge : t;
   F q = -2.16868548e-05f - F{};
   q = q * c + 4.41336433e-04f, q = q * c - 4.20456214e-03f, q = q * c + 2.52082574e-02f, q = q * c - 1.08418578e-01f;
   q = q * c - 6.33219892e-01f, q = q * c - 1.12957842f, q = q * c + 1.88040302e-04f;
   q = q - (t - c) * (t + c);
   exp_in_place<B>(q);
-  const F right = 2.0f - q;
-  const F tail = reinterpret_cast<F>((reinterpret_cast<I>(q) & negative) | (reinterpret_cast<I>(right) & ~negative));
-  const F twice = reinterpret_cast<F>((reinterpret_cast<I>(near_zero) & inner) | (reinterpret_cast<I>(tail) & ~inner));
-  x = x * 0.5f * twice;
+  const F tail = u < zero ? q : 2.0f - q;
+  x = x * 0.5f * (t < 1.0f ? near_zero : tail);
 }
 
 template <int B> TRANSFORMERS_INLINE void relu_in_place(typename Vec<B>::F& x) {
   TRANSFORMERS_VEC(B);
-  const I keep = ~(x < 0.0f);  // NaN stays NaN
-  x = reinterpret_cast<F>(reinterpret_cast<I>(x) & keep);
+  const F zero = F{};
+  x = x < zero ? zero : x;  // NaN stays NaN
 }
 
 /// Widening loads.
