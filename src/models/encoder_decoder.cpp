@@ -81,9 +81,9 @@ struct EncoderDecoder final : Model {
     const Tensor& logits = words.tensor("logits");  // [B, T, V]
     Outputs out;
     out.set("loss", token_loss(logits, labels)).set("logits", logits);
-    const Outputs sides = seq2seq_outputs(states, words);
-    for (const auto& [name, value] : sides.items()) out.set(name, value);
-    out.erase("last_hidden_state");
+    const Outputs both = seq2seq_outputs(states, words);
+    for (const auto& [name, value] : both.items())
+      if (name != "last_hidden_state") out.set(name, value);
     return out;
   }
 

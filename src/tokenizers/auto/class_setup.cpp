@@ -4,6 +4,8 @@
 #include <array>
 
 #include "tokenizers/auto/loading.h"
+#include "tokenizers/chat_template/text.h"
+#include "tokenizers/decoders/decoder.h"
 #include "tokenizers/text/unicode.h"
 #include "transformers/error.h"
 
@@ -165,9 +167,8 @@ static std::string without_timestamps(std::string s) {
   return out;
 }
 
-// CLIP: the end-of-word mark is a space; none at the ends.
-static std::string without_word_ends(std::string s) {
-  s = replace_all(s, "</w>", " ");
+// As Python's str.strip().
+std::string stripped(const std::string& s) {
   size_t begin = 0, end = s.size();
   while (begin < end) {
     const char* p = s.data() + begin;
@@ -184,6 +185,11 @@ static std::string without_word_ends(std::string s) {
   }
   return s.substr(begin, end - begin);
 }
+// CLIP: the end-of-word mark is a space; none at the ends.
+static std::string without_word_ends(std::string s) { return stripped(replace_all(s, "</w>", " ")); }
+// Wav2Vec2's letters.
+static std::string stripped_ends(std::string s) { return stripped(s); }
+static std::string stripped_lower(std::string s) { return jinja::lower(stripped(s)); }
 
 void finish_class(TokenizerImpl& t, const std::string& base) {
   follow_prefix_space(t);
@@ -202,6 +208,8 @@ void finish_class(TokenizerImpl& t, const std::string& base) {
     t.finish_decode = without_timestamps;
   } else if (base == "CLIP") {
     t.finish_decode = without_word_ends;
+  } else if (base == "Wav2Vec2CTC") {
+    t.finish_decode = c.get("do_lower_case", false) ? stripped_lower : stripped_ends;
   }
   if (one_of(base, {"Bloom", "Cohere"}) && c.get("add_prefix_space", false)) {
     t.engine.set_pre_tokenizer(with_prefix_space(t.engine.pre_tokenizer_json()));

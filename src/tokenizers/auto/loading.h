@@ -26,6 +26,8 @@ void add_config_tokens(TokenizerImpl& t, const Source& source);
 void finish_class(TokenizerImpl& t, const std::string& base);
 /// Puts the codes of a language around texts.
 void set_language(TokenizerImpl& t, const std::string& base, const std::string& language, bool target);
+/// Without white space at both ends, as Python's str.strip().
+std::string stripped(const std::string& s);
 /// Builds the engine from vocabulary files. Throws UnsupportedError for a class that is not known here.
 void load_classic(TokenizerImpl& t, const Source& source, const std::string& base);
 

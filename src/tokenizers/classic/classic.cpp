@@ -19,8 +19,8 @@ std::vector<std::string> read_lines(const std::string& path) {
   return lines;
 }
 
-Vocabulary read_vocab_json(const std::string& path) {
-  const Json json = Json::load(path);
+Vocabulary read_vocab_json(const std::string& path) { return vocab_from_json(Json::load(path), path); }
+Vocabulary vocab_from_json(const Json& json, const std::string& path) {
   if (!json.is_object()) throw TokenizerError({path, ": expected an object of tokens and ids"});
   Vocabulary v;
   for (const auto& [token, id] : json.as_object()) {
@@ -122,6 +122,7 @@ static void load_clip(TokenizerImpl& t, const Source& s) {
 void load_classic(TokenizerImpl& t, const Source& s, const std::string& base) {
   // The class's own special tokens are needed before the model can be built.
   apply_config(t, s, base);
+  if (base == "Wav2Vec2CTC" && s.has("vocab.json")) return load_ctc(t, s);
   if (s.has("vocab.txt") && !s.has("bpe.codes") && base != "Esm") return load_word_piece(t, s);
   if (s.has("vocab.json") && s.has("merges.txt")) {
     if (base == "CLIP") return load_clip(t, s);

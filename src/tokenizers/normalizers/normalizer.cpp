@@ -32,6 +32,7 @@ NormalizerPtr make_normalizer(const Json& json, int depth) {
   if (type == "Strip" || type == "StripNormalizer") return make_strip_normalizer(json);
   if (type == "StripAccents") return make_strip_accents_normalizer();
   if (type == "Lowercase") return make_lowercase_normalizer();
+  if (type == "Uppercase") return make_uppercase_normalizer();
   if (type == "Nmt") return make_nmt_normalizer();
   if (type == "Replace") return make_replace_normalizer(json);
   if (type == "Prepend") return make_prepend_normalizer(json);

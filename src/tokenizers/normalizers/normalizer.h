@@ -22,6 +22,7 @@ NormalizerPtr make_unicode_normalizer(bool compose, bool compatible);  ///< NFC,
 NormalizerPtr make_strip_normalizer(const Json& json);
 NormalizerPtr make_strip_accents_normalizer();
 NormalizerPtr make_lowercase_normalizer();
+NormalizerPtr make_uppercase_normalizer();
 NormalizerPtr make_nmt_normalizer();
 NormalizerPtr make_replace_normalizer(const Json& json);
 NormalizerPtr make_prepend_normalizer(const Json& json);

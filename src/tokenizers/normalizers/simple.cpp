@@ -1,4 +1,5 @@
-// The small normalizers: Strip, StripAccents, Lowercase, Nmt, Prepend, ByteLevel.
+// The small normalizers: Strip, StripAccents, Lowercase, Uppercase, Nmt, Prepend, ByteLevel.
+#include "tokenizers/chat_template/text.h"
 #include "tokenizers/normalizers/char_map.h"
 
 namespace transformers::tokenizers {
@@ -64,6 +65,19 @@ class Lowercase : public Normalizer {
   void normalize(TrackedText& text) const override { lowercase(text); }
 };
 
+/// Not a type of tokenizer.json elsewhere: what Wav2Vec2CTCTokenizer does with do_lower_case.
+class Uppercase : public Normalizer {
+  void normalize(TrackedText& text) const override {
+    const std::string_view s = text.text();
+    Rewriter out(text);
+    for (const char *p = s.data(), *end = p + s.size(); p < end;) {
+      const size_t at = static_cast<size_t>(p - s.data());
+      out.put_like(jinja::upper(to_utf8(next_char(p, end))), at);
+    }
+    out.commit(text);
+  }
+};
+
 class Nmt : public Normalizer {
   void normalize(TrackedText& text) const override {
     map_chars(text, [](uint32_t c) -> uint32_t {
@@ -98,6 +112,7 @@ class ByteLevelNormalizer : public Normalizer {
 NormalizerPtr make_strip_normalizer(const Json& json) { return std::make_shared<StripNormalizer>(json); }
 NormalizerPtr make_strip_accents_normalizer() { return std::make_shared<StripAccents>(); }
 NormalizerPtr make_lowercase_normalizer() { return std::make_shared<Lowercase>(); }
+NormalizerPtr make_uppercase_normalizer() { return std::make_shared<Uppercase>(); }
 NormalizerPtr make_nmt_normalizer() { return std::make_shared<Nmt>(); }
 NormalizerPtr make_prepend_normalizer(const Json& json) { return std::make_shared<Prepend>(json); }
 NormalizerPtr make_byte_level_normalizer() { return std::make_shared<ByteLevelNormalizer>(); }
