@@ -4,11 +4,23 @@
 #include <cstdio>
 
 #include "nn/weight.h"
+#include "tensor/impl.h"
 
 namespace transformers {
 
+std::shared_ptr<const PackedWeight> Weight::packed() const {
+  if (!dense.defined() || transposed || dense.rank() != 2 || dense.dtype() == DType::f64 || !detail::is_wrapped(dense)) return nullptr;
+  const std::lock_guard lock(mutex_);
+  if (packed_from_ != dense.impl()) packed_ = std::make_shared<const PackedWeight>(dense), packed_from_ = dense.impl();
+  return packed_;
+}
+
 Tensor Weight::linear(const Tensor& x, const Tensor& bias) const {
   if (blocks) return linear_blocks(x, blocks, bias);
+  constexpr int64_t kFewRows = 4;  // below, streaming the plain weight is as fast and needs no copy
+  const bool many = x.numel() > kFewRows * x.dim(-1);
+  if (many && x.dtype() == dense.dtype() && !needs_grad({x, dense, bias}))
+    if (const auto fast = packed()) return linear_fused(x, *fast, bias);
   return transformers::linear(x, transposed ? dense.t() : dense, bias);
 }
 Tensor Weight::rows(const Tensor& ids, int64_t padding_idx) const {

@@ -38,6 +38,8 @@ struct TensorImpl {
 Storage* new_storage(size_t bytes);
 void retain(Storage* s);
 void release(Storage* s);
+/// Whether the memory belongs to somebody else (a mapped file): it never changes.
+inline bool is_wrapped(const Tensor& x) { return x.impl()->storage->owner != nullptr; }
 /// A view sharing x's storage; offset in elements from x's first element. Bounds are the caller's business.
 Tensor make_view(const Tensor& x, const Shape& shape, const Shape& strides, int64_t offset);
 
