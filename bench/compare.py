@@ -28,7 +28,7 @@ class Hidden(torch.nn.Module):
         return torch.nn.functional.normalize(x.mean(1), dim=-1)
 ids = torch.ones(2, 16, dtype=torch.long)
 d = torch.export.Dim
-torch.onnx.export(Hidden(), (ids, torch.ones_like(ids)), sys.argv[2], input_names=["input_ids", "attention_mask"], output_names=["embedding"], dynamo=True,
+torch.onnx.export(Hidden(), (ids, torch.ones_like(ids)), sys.argv[2], input_names=["input_ids", "attention_mask"], output_names=["sentence"], dynamo=True,
                   dynamic_shapes=({0: d("b"), 1: d("t")}, {0: d("b"), 1: d("t")}))
 """
 
