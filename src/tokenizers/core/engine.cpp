@@ -118,7 +118,7 @@ Encoding Engine::encode_sequence(const Input& input, int64_t type_id, bool detai
     encode_text(input.text, -1, type_id, detailed, skip_special, out);
   } else {
     for (size_t i = 0; i < input.words->size(); ++i)
-      encode_text((*input.words)[i], static_cast<int64_t>(i), type_id, detailed, skip_special, out);
+      encode_text(python_rules ? " " + (*input.words)[i] : (*input.words)[i], static_cast<int64_t>(i), type_id, detailed, skip_special, out);
   }
   return out;
 }

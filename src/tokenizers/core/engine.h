@@ -59,7 +59,7 @@ class Engine {
   std::optional<Truncation> truncation;  ///< As the file has it.
   std::optional<Padding> padding;
   /// As the reference's tokenizers without a fast version: added tokens show their name without the white space beside
-  /// them, and a text too short for what must be cut is left whole.
+  /// them, a text too short for what must be cut is left whole, and words already split get a space before them.
   bool python_rules = false;
 
  private:
