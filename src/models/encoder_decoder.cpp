@@ -80,7 +80,8 @@ struct EncoderDecoder final : Model {
     const Outputs words = decoder->forward(d);
     const Tensor& logits = words.tensor("logits");  // [B, T, V]
     Outputs out;
-    out.set("loss", token_loss(logits, labels)).set("logits", logits);
+    // The reference shifts captions' labels once more in its loss; scores must agree with it.
+    out.set("loss", vision ? causal_lm_loss(logits, labels) : token_loss(logits, labels)).set("logits", logits);
     const Outputs both = seq2seq_outputs(states, words);
     for (const auto& [name, value] : both.items())
       if (name != "last_hidden_state") out.set(name, value);

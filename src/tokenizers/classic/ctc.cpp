@@ -49,7 +49,9 @@ void load_ctc(TokenizerImpl& t, const Source& s) {
   decoders.push_back(part({{"type", "CTC"}, {"pad_token", pad ? *pad : "<pad>"}, {"word_delimiter_token", delimiter}, {"cleanup", false}}));
   decoders.push_back(part({{"type", "Replace"}, {"pattern", pattern("Regex", "^" + escaped(delimiter) + "$")}, {"content", c.get("replace_word_delimiter_char", " ")}}));
   t.engine.set_decoder(part({{"type", "Sequence"}, {"decoders", Json(decoders)}}));
+  t.engine.set_processor(template_json(t.engine, "$A:0", "$A:0 $B:0", {}));
   t.engine.add_tokens(long_tokens);
+  t.engine.python_rules = true;
 }
 
 }  // namespace tokenizers

@@ -98,7 +98,7 @@ void Engine::encode_text(std::string_view text, int64_t word, int64_t type_id, b
         else if (end <= view.size()) begin = pre.text.span_at(s.begin + t.begin).begin, end = pre.text.span_at(s.begin + t.end - 1).end;
         out.offsets.push_back(chars->convert(begin, end));
         out.word_ids.push_back(word >= 0 ? word : index);
-        if (s.token >= 0 || t.id == shown) out.tokens.emplace_back(view.substr(t.begin, t.end - t.begin));
+        if ((s.token >= 0 && !python_rules) || t.id == shown) out.tokens.emplace_back(view.substr(t.begin, t.end - t.begin));
         else out.tokens.push_back(id_to_token(t.id).value_or(""));
       }
     }
@@ -118,7 +118,7 @@ Encoding Engine::encode_sequence(const Input& input, int64_t type_id, bool detai
     encode_text(input.text, -1, type_id, detailed, skip_special, out);
   } else {
     for (size_t i = 0; i < input.words->size(); ++i)
-      encode_text((*input.words)[i], static_cast<int64_t>(i), type_id, detailed, skip_special, out);
+      encode_text(python_rules ? " " + (*input.words)[i] : (*input.words)[i], static_cast<int64_t>(i), type_id, detailed, skip_special, out);
   }
   return out;
 }
@@ -135,7 +135,10 @@ Encoding Engine::encode(const Input& first, const Input* second, bool add_specia
         throw TokenizerError({"truncation: max_length ", t.max_length, " is less than the ", reserved, " special tokens"});
       t.max_length -= reserved;
     }
-    truncate_pair(a, second ? &b : nullptr, t);
+    const bool one = t.strategy == TruncationStrategy::only_first || t.strategy == TruncationStrategy::only_second;
+    const size_t size = t.strategy == TruncationStrategy::only_first ? a.ids.size() : b.ids.size(), total = a.ids.size() + b.ids.size();
+    const bool hopeless = one && t.max_length > 0 && total >= size + static_cast<size_t>(t.max_length);
+    if (!(python_rules && hopeless)) truncate_pair(a, second ? &b : nullptr, t);
   }
   Encoding all = post_process(processor_.get(), std::move(a), second ? &b : nullptr, add_special_tokens);
   if (fill) {

@@ -58,6 +58,9 @@ class Engine {
   AddedVocabulary added;
   std::optional<Truncation> truncation;  ///< As the file has it.
   std::optional<Padding> padding;
+  /// As the reference's tokenizers without a fast version: added tokens show their name without the white space beside
+  /// them, a text too short for what must be cut is left whole, and words already split get a space before them.
+  bool python_rules = false;
 
  private:
   void encode_text(std::string_view text, int64_t word, int64_t type_id, bool detailed, bool skip_special, Encoding& out) const;
