@@ -23,7 +23,8 @@ target_compile_definitions(conformance PRIVATE TRANSFORMERS_SOURCE_DIR="${CMAKE_
 target_link_libraries(conformance PRIVATE transformers OpenMP::OpenMP_CXX)
 
 # The areas on the repository's own data; the real models are skipped, in words, where they were not fetched.
-foreach(area models chat_templates checkpoints quantization realmodels)
+foreach(area models checkpoints quantization realmodels)
   add_test(NAME conformance_${area} COMMAND conformance ${area} ${CMAKE_SOURCE_DIR}/tests/conformance/data/${area})
 endforeach()
 add_test(NAME conformance_tokenizers COMMAND conformance tokenizers ${CMAKE_SOURCE_DIR}/tests/conformance/data/tokenizers --only components,small,sentencepiece)
+add_test(NAME conformance_chat_templates COMMAND conformance chat_templates ${CMAKE_SOURCE_DIR}/tests/conformance/data/chat_templates --only chat_templates/cases,chat_templates/snippets)
